@@ -1,0 +1,50 @@
+"""A neuron learns: autodiff on NumPy, small enough to read.
+
+Reading order: `graph` (how an expression becomes a graph), `backward` (how a graph becomes
+gradients), `optim` (how gradients become better weights).
+"""
+
+from tinygrad_neuron import errors as errors, losses as losses, ops as ops, optim as optim
+from tinygrad_neuron.graph import (
+    elementwise as elementwise,
+    history as history,
+    no_grad as no_grad,
+    primitive as primitive,
+)
+from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
+from tinygrad_neuron.ops import (
+    absolute as absolute,
+    broadcast_to as broadcast_to,
+    concatenate as concatenate,
+    cos as cos,
+    dot as dot,
+    exp as exp,
+    expand_dims as expand_dims,
+    expm1 as expm1,
+    log as log,
+    log1p as log1p,
+    matmul as matmul,
+    max as max,
+    maximum as maximum,
+    mean as mean,
+    min as min,
+    minimum as minimum,
+    relu as relu,
+    reshape as reshape,
+    sigmoid as sigmoid,
+    sin as sin,
+    softplus as softplus,
+    sqrt as sqrt,
+    square as square,
+    squeeze as squeeze,
+    stack as stack,
+    stop_gradient as stop_gradient,
+    sum as sum,
+    tanh as tanh,
+    transpose as transpose,
+    where as where,
+)
+from tinygrad_neuron.transforms import grad as grad, value_and_grad as value_and_grad
+from tinygrad_neuron.value import Value as Value
+
+__version__ = "0.1.0"

@@ -1,0 +1,234 @@
+"""How a graph becomes gradients: each node, youngest first, hands on what it is owed.
+
+Read this second. A node that is owed g asks the rule of each of its inputs what that input is owed,
+and adds it to what the input was owed already. When a node's turn comes, every node that used it is
+younger and has had its turn: its sum is complete. That is all of backpropagation.
+
+What is owed lives in a dictionary of the sweep, never on the nodes: two sweeps cannot mix.
+"""
+
+import math
+from collections.abc import Mapping
+from heapq import heappop, heappush
+
+import numpy as np
+
+from tinygrad_neuron import graph
+from tinygrad_neuron.errors import (
+    ChangedDataError,
+    GradientShapeError,
+    NotScalarError,
+    file_and_line,
+    name_of,
+    short,
+)
+from tinygrad_neuron.floats import sweep_floats
+from tinygrad_neuron.graph import Array, Node, Primitive, dtype_of, plain, tidy
+from tinygrad_neuron.ops import astype, sum_to, where
+from tinygrad_neuron.ops.shape import shape_of
+
+
+def sweep(result: Node, seed: Array, *, since: int = 0, record: bool = False) -> dict[Node, Array]:
+    """What every node on the way is owed when the result is owed the seed.
+
+    `since`: nodes born earlier are left out, and nothing is computed for them. `record`: the rules
+    are fed nodes instead of their numbers, so that the shares are expressions themselves.
+    """
+    owed = {result: seed}
+    due = [(-result.birth, result)]  # a heap, which gives the smallest first: the youngest
+    with np.errstate(all="ignore"):  # inf and nan are judged here, by the zero-cotangent rule
+        while due:
+            node = heappop(due)[1]
+            for x, share in _shares(node, owed[node], since, record):
+                if x in owed:
+                    owed[x] = owed[x] + share
+                else:
+                    owed[x] = share
+                    if x.primitive is not None:
+                        heappush(due, (-x.birth, x))
+    return owed
+
+
+def _shares(node: Node, g: Array, since: int, record: bool) -> list[tuple[Node, Array]]:
+    """What each input of a node is owed, in the input's own shape and precision."""
+    if node.birth < graph.last_change:
+        _refuse_changed(node)
+    function: Primitive = node.primitive  # type: ignore[assignment]  # it has inputs
+    inputs, settings = node.inputs, node.settings
+    y = node if record else node._data
+    args = inputs if record else [x._data if isinstance(x, Node) else x for x in inputs]
+    shares = []
+    for i, x in enumerate(inputs):
+        if not isinstance(x, Node) or x.birth < since or not _moves(x._data):
+            continue
+        rule = function.rule(i)
+        if rule is not None:
+            try:
+                share = rule(g, y, *args, **settings)
+            except (ArithmeticError, ValueError):  # Python's floats refuse 1/0
+                if record or any(np.ndim(arg) for arg in args):
+                    raise
+                share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
+            if function.steep:
+                share = excused(share, g)
+            shares.append((x, _fitted(share, x, node)))
+    return shares
+
+
+def _moves(data: Array) -> bool:
+    """Whether it is a number that can change a little: yes and no and counts cannot."""
+    return type(data) is float or (hasattr(data, "dtype") and data.dtype.kind == "f")
+
+
+def _fitted(share: Array, x: Node, node: Node) -> Array:
+    """A share as its input keeps it: in its shape and precision."""
+    target, number = x._data, plain(share)
+    if type(target) is float:
+        if type(number) is float:
+            return share
+    elif (
+        type(number) is np.ndarray and number.shape == target.shape and number.dtype == target.dtype
+    ):
+        return share
+    if shape_of(number) != shape_of(target):
+        if not node.primitive.broadcasts or _misfit(share, x):  # type: ignore[union-attr]
+            raise _misshapen(share, x, node)
+        share = sum_to(share, shape=shape_of(target))
+    if dtype_of(share) != dtype_of(target):
+        share = astype(share, dtype=dtype_of(target))
+    return share if isinstance(share, Node) else tidy(share)
+
+
+def excused(share: Array, g: Array) -> Array:
+    """The zero-cotangent rule: where nothing is owed, nothing is passed on, however steep it is.
+
+    0 * inf is nan, but a branch that `where` did not choose has no say, whatever its slope. Both
+    must hold, g = 0 and a slope that is not finite: a g that is just 0 here still has derivatives.
+    """
+    number = plain(share)
+    if type(number) is float:
+        return 0.0 if number != number and plain(g) == 0.0 else share
+    flat = number.ravel()
+    total = np.dot(flat, flat)  # the fastest way past all that is well: nan if there is one
+    if total == total:
+        return share
+    lost = np.isnan(number)
+    idle = np.equal(plain(g), 0.0)
+    if idle.shape != lost.shape:  # not entry by entry: all of the output must be owed nothing
+        idle = idle.all()
+    return where(lost & idle, 0.0, share)
+
+
+def _misfit(share: Array, x: Node) -> bool:
+    """Whether adding up broadcast copies could not give the share its input's shape."""
+    given, wanted = shape_of(share), shape_of(x)
+    padded = (1,) * (len(given) - len(wanted)) + wanted
+    return len(given) < len(wanted) or any(
+        n not in (m, 1) for m, n in zip(given, padded, strict=True)
+    )
+
+
+def _misshapen(share: Array, x: Node, node: Node) -> GradientShapeError:
+    function: Primitive = node.primitive  # type: ignore[assignment]  # it has inputs
+    position = next(i for i, other in enumerate(node.inputs) if other is x)
+    given, wanted = shape_of(share), shape_of(x)
+    rule = function.rule(position)
+    line = f" ({file_and_line(rule)})" if rule else ""
+    return GradientShapeError(
+        f"The rule of {function.name}{line} for input {position} gave a gradient of shape {given}, "
+        f"but that input has shape {wanted}.",
+        why="A gradient says how the result moves with each entry, so it has its input's shape.",
+        hint="sum the gradient over the axes that were stretched or added in the forward pass",
+        primitive=function.name,
+        given=given,
+        wanted=wanted,
+    )
+
+
+def _refuse_changed(node: Node) -> None:
+    """Raise if an input is younger than the node: a leaf was given new data since."""
+    changed = [x for x in node.inputs if isinstance(x, Node) and x.birth > node.birth]
+    if not changed:
+        return
+    x = changed[0]
+    name = name_of(x, "a leaf")
+    raise ChangedDataError(
+        f"{name} was changed after {name_of(node, 'the result')} was computed from it; "
+        f"it is {short(x._data)} now.",
+        why="The gradient would mix the old value, which the result was made of, with the new one.",
+        hint="compute the result again, then call backward(), and only then change the weights",
+        leaf=x.name,
+        now=x._data,
+    )
+
+
+# -------------------------------------------------------------------- the learner's front door
+
+
+def backward(result: Node, seed: Array = None) -> None:
+    """Leave on every node the result depends on, as `.grad`, how the result moves with it.
+
+    On leaves gradients add up from call to call, until `zero_grad`; on the nodes between they are
+    those of this call. The seed is what the result itself is owed: 1 for a single number.
+    """
+    floats = sweep_floats(result, 1.0) if seed is None else None
+    if floats is None:
+        _deposit(sweep(result, seed_for(result, seed)))
+        return
+    nodes, owed, leaves = floats
+    for node, g in zip(nodes, owed, strict=True):
+        if node is not None:
+            node._grad = g
+    _deposit(leaves)
+
+
+def _deposit(owed: Mapping[Node, Array]) -> None:
+    """Write what was owed as `.grad`: in addition on leaves, afresh on results."""
+    mine: set[int] = set()
+    for node, g in owed.items():
+        if type(g) is not float:
+            g = _owned(g, mine)
+        if node.primitive is None and node.gradient is not None:
+            g = node._grad + g
+        node._grad = g
+
+
+def _owned(g: Array, mine: set[int]) -> Array:
+    """g, copied where its memory belongs to something else as well."""
+    if type(g) is not np.ndarray:
+        return tidy(g)
+    if g.base is not None or id(g) in mine:
+        return g.copy()
+    mine.add(id(g))
+    return g
+
+
+def seed_for(result: Node, seed: Array = None) -> Array:
+    """What the result is owed: 1 if it is a single number, else what the person says."""
+    shape = shape_of(result)
+    if seed is None:
+        if shape:
+            raise _not_scalar(result)
+        return tidy(np.ones((), dtype_of(result)))
+    seed = np.array(plain(seed), dtype=dtype_of(result))
+    if seed.shape != shape:
+        name = name_of(result)
+        raise GradientShapeError(
+            f"The seed has shape {seed.shape} and {name} has shape {shape}.",
+            why=f"The seed says how much each entry of {name} counts: one number for each entry.",
+            hint=f"{name}.backward(seed=np.ones({shape}))",
+            given=seed.shape,
+            wanted=shape,
+        )
+    return tidy(seed)
+
+
+def _not_scalar(result: Node) -> NotScalarError:
+    name, shape = name_of(result, "result"), shape_of(result)
+    return NotScalarError(
+        f'{name} has shape {shape}, so "the gradient of {name}" would be {math.prod(shape)} '
+        "different gradients.",
+        why="Descent needs one number to lower.",
+        hint=f"{name}.mean().backward()   or   {name}.backward(seed=weights), a weight for each",
+        shape=shape,
+    )

@@ -1,0 +1,169 @@
+"""Every way to be wrong, each with the numbers, the reason and what to type instead.
+
+An error's text has up to five parts: where it happened and the line that did it, what happened
+with the numbers, why, and what to do. `.code` names the kind (TN103), `.data` holds the numbers,
+`.hint` what to type, so that a program can read what a person reads.
+"""
+
+import linecache
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+_PACKAGE = str(Path(__file__).parent)
+
+
+def caller() -> FrameType | None:
+    """The innermost frame that runs somebody else's code: the line to show."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame
+
+
+def place(frame: FrameType | None) -> str:
+    """`train.py:14  J.backward()`: a frame as a person finds it in an editor."""
+    if frame is None:
+        return ""
+    path, line = frame.f_code.co_filename, frame.f_lineno
+    source = linecache.getline(path, line, frame.f_globals).strip()
+    return f"{Path(path).name}:{line}  {source}".rstrip()
+
+
+def name_of(thing: object, otherwise: str = "the Value") -> str:
+    """What the person calls this Value: its own name, else the variable that holds it."""
+    named = getattr(thing, "name", None)
+    if isinstance(named, str):
+        return named
+    frame = None if isinstance(thing, int | float | str) else caller()  # they are shared by all
+    for scope in (frame.f_locals, frame.f_globals) if frame else ():
+        for name, value in scope.items():
+            if value is thing and not name.startswith("_"):
+                return name
+    return otherwise
+
+
+def file_and_line(function: Callable[..., Any]) -> str:
+    """`ops.py:12`: where a function was written."""
+    code = getattr(function, "__code__", None)
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else "a builtin"
+
+
+def short(data: Any) -> str:
+    """A number to six digits, or the shape and dtype of an array."""
+    if getattr(data, "shape", ()):
+        return f"an array of shape {data.shape}, {data.dtype}"
+    return f"{data:g}"
+
+
+class TinygradNeuronError(Exception):
+    """The base of every error here: `code`, `data` (the numbers) and `hint` (what to type)."""
+
+    code = "TN100"
+
+    def __init__(self, what: str, *, why: str = "", hint: str = "", **data: Any) -> None:
+        self.data = data
+        self.hint = hint
+        self.place = place(caller())
+        remedy = f"  do:  {hint}" if hint else ""
+        body = "\n".join(part for part in (what, why, remedy) if part)
+        super().__init__(f"[{self.code}] {self.place}\n{body}")
+
+    def __reduce__(self) -> Any:
+        return _as_it_was, (type(self), self.args, self.__dict__)
+
+
+def _as_it_was(
+    kind: type[TinygradNeuronError], args: tuple[Any, ...], state: dict[str, Any]
+) -> TinygradNeuronError:
+    """An error out of a pickle: what was said where it happened, not where it is read."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class GradientNotComputedError(TinygradNeuronError, TypeError):
+    """A gradient was used before `backward()` made one."""
+
+    code = "TN102"
+
+
+class NotScalarError(TinygradNeuronError, ValueError):
+    """A gradient was asked of something that is not one number."""
+
+    code = "TN103"
+
+
+class LeftGraphError(TinygradNeuronError, TypeError):
+    """A number was about to leave the graph, and its gradient with it."""
+
+    code = "TN105"
+
+
+class ChangedDataError(TinygradNeuronError, RuntimeError):
+    """A leaf changed after a result was computed from it."""
+
+    code = "TN106"
+
+
+class BroadcastError(TinygradNeuronError, ValueError):
+    """Two shapes that would broadcast where they must be equal."""
+
+    code = "TN112"
+
+
+class GradientShapeError(TinygradNeuronError, ValueError):
+    """A rule, or a seed, whose shape is not the shape of what it belongs to."""
+
+    code = "TN113"
+
+
+class IntegerWeightError(TinygradNeuronError, TypeError):
+    """Whole numbers where something must be able to move a little."""
+
+    code = "TN115"
+
+
+class UnsupportedError(TinygradNeuronError, TypeError):
+    """A function, method or keyword that has no rule here."""
+
+    code = "TN131"
+
+
+class ImmutableError(TinygradNeuronError, TypeError):
+    """An attempt to change a Value that others were computed from, or that was computed."""
+
+    code = "TN132"
+
+
+class RuleError(TinygradNeuronError, TypeError):
+    """A primitive declared without exactly one rule for each input."""
+
+    code = "TN133"
+
+
+class UnknownNameError(TinygradNeuronError, LookupError):
+    """Something asked for by a name that nothing has."""
+
+    code = "TN130"
+
+
+class LayerError(TinygradNeuronError, ValueError):
+    """A neuron or a layer asked for what it cannot be or take: a width, an activation."""
+
+    code = "TN134"
+
+
+class LossError(TinygradNeuronError, ValueError):
+    """A loss asked about what it is not defined for: such a label, such a setting, nothing."""
+
+    code = "TN135"
+
+
+class DescentError(TinygradNeuronError, ValueError):
+    """A descent that would lead nowhere: nothing to move, or no step to move it by."""
+
+    code = "TN136"

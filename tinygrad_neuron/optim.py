@@ -1,0 +1,133 @@
+"""How gradients become better parameters: each takes a small step down its slope.
+
+Read this third. A gradient says how fast the loss rises as a parameter grows. The loss is to fall,
+so the parameter goes the other way, and that is all of learning:
+
+    w.data -= alpha * w.grad
+
+The minus is right whatever the sign of the gradient. Where that is positive, w shrinks; where it is
+negative, the loss falls as w grows, and taking away a negative number makes w grow. alpha says how
+far: too little is slow, too much leads past the bottom of the valley and up the other side. Where
+the slope changes by λ per unit of w, the bottom is reached at alpha = 1/λ, and from 2/λ on every
+step ends at least as high as it began.
+
+A recipe is one method, `move`. It is pure: given a gradient, and what it remembers of earlier ones,
+it tells the change and what to remember next. The optimiser keeps the memories, one for each
+parameter, and writes nothing on the parameters but their new data.
+"""
+
+from collections.abc import Iterable
+from math import inf
+from typing import Any
+
+from tinygrad_neuron.errors import (
+    DescentError,
+    GradientNotComputedError,
+    ImmutableError,
+    name_of,
+)
+from tinygrad_neuron.graph import Array
+from tinygrad_neuron.value import Value
+
+Memory = Any  # whatever a recipe wants to be given next time; None at first
+
+
+class Optimiser:
+    """Parameters, what is remembered about each, and how far to go; a subclass says how to `move`.
+
+    Raises `DescentError` (TN136) without parameters and for an alpha that is not positive and
+    finite, and `ImmutableError` (TN132) for a parameter that is not a leaf. One listed twice is
+    moved once.
+    """
+
+    def __init__(self, parameters: Iterable[Value], alpha: float) -> None:
+        self.parameters = _leaves(parameters)
+        self.alpha = _positive(alpha)
+        self.memory: list[Memory] = [None] * len(self.parameters)
+
+    def move(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
+        """The change of a parameter with this gradient, and what to remember until the next."""
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """Move every parameter once, by the gradient it has.
+
+        Raises `GradientNotComputedError` (TN102) for a parameter without one, before any is moved.
+        """
+        gradients = [_gradient(p, f"parameter {i}") for i, p in enumerate(self.parameters)]
+        for i, (p, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
+            change, self.memory[i] = self.move(gradient, self.memory[i])
+            p.data += change
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to zero, before the next `backward()`."""
+        for p in self.parameters:
+            p.zero_grad()
+
+
+class GradientDescent(Optimiser):
+    """The plain recipe: straight down the slope, and nothing to remember (Cauchy, 1847).
+
+    >>> w = Value([0.0, 0.0], name="w")
+    >>> descent = GradientDescent([w], alpha=4e-6)
+    >>> loss = (w @ [256.0, 212.0] - 1492.0) ** 2
+    >>> loss.backward()
+    >>> descent.step()
+    >>> w.grad, w.data.round(6)
+    (array([-763904., -632608.]), array([3.055616, 2.530432]))
+    """
+
+    def move(self, gradient: Array, memory: Memory = None) -> tuple[Array, Memory]:
+        """-alpha · gradient, and the memory as it was."""
+        return -self.alpha * gradient, memory
+
+
+def _positive(alpha: float) -> float:
+    """alpha as a Python float, which leaves float32 parameters float32."""
+    if not 0.0 < alpha < inf:
+        raise DescentError(
+            f"alpha is {alpha!r}.",
+            why="It says how far to go down the slope: a negative one goes up, 0 stays, and with "
+            "inf or nan there is no coming back.",
+            hint="alpha=0.01",
+            alpha=alpha,
+        )
+    return float(alpha)
+
+
+def _leaves(parameters: Iterable[Value]) -> list[Value]:
+    """The parameters, each once, if all of them can be moved and there are any."""
+    listed = list(parameters)
+    if not listed:
+        raise DescentError(
+            "There are no parameters, so nothing would ever be learnt.",
+            why="The list is empty, or an iterator that was used up before.",
+            hint="GradientDescent([w, b], alpha)   or   GradientDescent(model.parameters(), alpha)",
+        )
+    for i, p in enumerate(listed):
+        if not isinstance(p, Value) or p.primitive is not None:
+            raise _not_a_leaf(p, f"parameter {i}")
+    return list(dict.fromkeys(listed))
+
+
+def _not_a_leaf(p: Any, otherwise: str) -> ImmutableError:
+    maker = getattr(p, "primitive", None)
+    what = f"a result of {maker.name}" if maker else f"of type {type(p).__name__}"
+    return ImmutableError(
+        f"{name_of(p, otherwise)} is {what}, and only leaves can be moved.",
+        why="A result follows from what it was computed from, and a plain number has no gradient.",
+        hint="GradientDescent([w, b], alpha): the Values that you made, in a list",
+    )
+
+
+def _gradient(p: Value, otherwise: str) -> Array:
+    """The gradient to move by, or an error that names who has none."""
+    if p.gradient is None:
+        name = name_of(p, otherwise)
+        raise GradientNotComputedError(
+            f"{name} has no gradient: no backward() has reached it.",
+            why="There was none since it was made, or the loss does not depend on it.",
+            hint=f"loss.backward() before step();  if {name} is not in the loss, do not pass it",
+            name=name,
+        )
+    return p.gradient

@@ -1,0 +1,470 @@
+"""The notation: what can be written with a Value, each piece one line onto the operations.
+
+`a + b` is `ops.add(a, b)`; `np.exp(v)` is `ops.exp(v)`. Nothing is computed here.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_neuron import ops
+from tinygrad_neuron.backward import backward
+from tinygrad_neuron.doors import Data, NotComputed
+from tinygrad_neuron.errors import (
+    GradientShapeError,
+    ImmutableError,
+    IntegerWeightError,
+    LeftGraphError,
+    name_of,
+    short,
+)
+from tinygrad_neuron.floats import binary_method, reflected_method, unary_method
+from tinygrad_neuron.graph import (
+    MANY,
+    Array,
+    Node,
+    dtype_of,
+    from_rows,
+    leaves_behind,
+    plain,
+    tick,
+    tidy,
+    to_rows,
+)
+from tinygrad_neuron.numpy_functions import call_function, call_ufunc
+
+
+class Value(Node):
+    """A number or an array that remembers how it was made, and so can tell its gradient.
+
+    Made from a number, an array or (nested) lists of numbers it is a *leaf*: something to
+    differentiate by. Made by an operation it knows its inputs. A single number is a Python float
+    inside; an array keeps its floating dtype and is copied.
+
+    >>> w = Value(3.0, name="w")
+    >>> loss = (w * 256 - 1492) ** 2
+    >>> loss.backward()
+    >>> loss, w.grad
+    (Value(524176.0, grad=1.0), -370688.0)
+
+    A list that contains Values is stacked, and stays connected to them:
+
+    >>> Value([w, 2.0])
+    Value([3.0, 2.0])
+
+    Raises `IntegerWeightError` (TN115) for an array of integers: it could not move a little.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, name: str | None = None) -> None:
+        if isinstance(data, Node) or (isinstance(data, list | tuple) and _holds_node(data)):
+            self._become(_stacked(data))
+        else:
+            self._data = data if type(data) is float else _leaf_data(data, name)
+            self.primitive = None
+            self._a = ()
+            self._b = MANY
+            self.birth = tick()
+        if name is not None:
+            self._name = name
+
+    def _become(self, other: Node) -> None:
+        """This node, with another's history: what a constructor can do instead of returning it."""
+        self._data, self.birth, self.primitive = other._data, other.birth, other.primitive
+        self._a, self._b, self._settings = other._a, other._b, other.settings
+
+    # ------------------------------------------------------------------ what it holds
+
+    @property
+    def data(self) -> Any:
+        """The number, or the array as a read-only view.
+
+        On a leaf, `w.data = x`, `w.data -= x` and `w.data[i] = x` give it new numbers, in its own
+        shape and dtype; results made from the old ones then refuse `backward()` (TN106).
+        """
+        data = self._data
+        if not isinstance(data, np.ndarray):
+            return data
+        view = data.view(Data)
+        view.owner = self if self.primitive is None else None
+        view.flags.writeable = False
+        return view
+
+    @data.setter
+    def data(self, new: Any) -> None:
+        if self.primitive is not None:
+            raise ImmutableError(
+                f"{name_of(self)} is the result of {self.primitive.name}; only leaves take data.",
+                why="Its number follows from its inputs, and others may follow from it.",
+                hint="change the leaf it came from, and compute it again",
+            )
+        if isinstance(new, Data) and new.owner is self and new.base is self._data:
+            return  # `w.data -= x` has been through Data.__isub__ and comes back here
+        self.renew(self._renewed(new))
+
+    def _renewed(self, new: Any) -> Array:
+        """New data for this leaf: a copy, in the old shape and dtype."""
+        if type(self._data) is float and np.ndim(new) == 0:
+            return float(new)
+        fresh = np.array(new, dtype=self.dtype)  # refuses a Value that depends on a leaf
+        if fresh.shape != self.shape:
+            raise GradientShapeError(
+                f"{name_of(self)} has shape {self.shape}; the new data has {fresh.shape}.",
+                why="A leaf keeps its shape: its gradient and its optimiser's memory go with it.",
+                hint="make a new leaf:  Value(data)",
+                given=fresh.shape,
+                wanted=self.shape,
+            )
+        return tidy(fresh)
+
+    @property
+    def grad(self) -> Any:
+        """How the last result moves with this, after `backward()`; before, "not computed yet".
+
+        A float or an array with the shape and dtype of the Value, its own copy. Until there is one,
+        it is false, equals None, and says so (TN102) when it is used as a number.
+        """
+        grad = self.gradient
+        return NotComputed(self) if grad is None else grad
+
+    @grad.setter
+    def grad(self, new: Any) -> None:
+        if new is None or isinstance(new, NotComputed):
+            self._grad = None
+        elif np.ndim(plain(new)) == 0:
+            self._grad = tidy(np.full(self.shape, plain(new), self.dtype))
+        else:
+            self._grad = self._renewed(plain(new))
+
+    def zero_grad(self) -> None:
+        """Set the gradient to zero, so that the next `backward()` starts afresh."""
+        self._grad = 0.0 if type(self._data) is float else tidy(np.zeros(self.shape, self.dtype))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis; () for a number."""
+        return np.shape(self._data)
+
+    @property
+    def ndim(self) -> int:
+        """How many axes; 0 for a number."""
+        return np.ndim(self._data)
+
+    @property
+    def size(self) -> int:
+        """How many entries."""
+        return int(np.size(self._data))
+
+    @property
+    def dtype(self) -> "np.dtype[Any]":
+        """The NumPy dtype; float64 for a Python float."""
+        return dtype_of(self)
+
+    @property
+    def T(self) -> "Value":  # noqa: N802  # NumPy's name
+        """The transpose."""
+        return ops.transpose(self)
+
+    def item(self) -> Any:
+        """The number as plain Python: an explicit way out of the graph."""
+        return np.asarray(self._data).item()
+
+    def tolist(self) -> Any:
+        """The numbers as (nested) plain Python lists."""
+        return np.asarray(self._data).tolist()
+
+    def detach(self) -> "Value":
+        """The same number as a constant: it owes nothing to what came before."""
+        return type(self).made(self._data, ops.stop_gradient)
+
+    # ------------------------------------------------------------------ gradients
+
+    def backward(self, seed: Array = None) -> None:
+        """Compute, for every Value this one depends on, how it moves this one; leave it in `.grad`.
+
+        On leaves gradients add up over calls; `zero_grad()` clears them. `seed` weighs the entries
+        of a Value that is not a single number.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.backward()
+        >>> x.grad
+        6.0
+
+        Raises `NotScalarError` (TN103) without a seed for more than one number,
+        `ChangedDataError` (TN106) if a leaf was changed since, and `GradientShapeError` (TN113).
+        """
+        backward(self, seed)
+
+    # ------------------------------------------------------------------ operators
+
+    __add__ = binary_method(ops.add)
+    __radd__ = reflected_method(ops.add)
+    __sub__ = binary_method(ops.subtract)
+    __rsub__ = reflected_method(ops.subtract)
+    __mul__ = binary_method(ops.multiply)
+    __rmul__ = reflected_method(ops.multiply)
+    __truediv__ = binary_method(ops.divide)
+    __rtruediv__ = reflected_method(ops.divide)
+    __pow__ = binary_method(ops.power)
+    __rpow__ = reflected_method(ops.power)
+    __floordiv__ = binary_method(ops.floor_divide)
+    __rfloordiv__ = reflected_method(ops.floor_divide)
+    __mod__ = binary_method(ops.remainder)
+    __rmod__ = reflected_method(ops.remainder)
+    __matmul__ = binary_method(ops.matmul)
+    __rmatmul__ = reflected_method(ops.matmul)
+    __neg__ = unary_method(ops.negative)
+    __pos__ = unary_method(ops.positive)
+    __abs__ = unary_method(ops.absolute)
+    __and__ = binary_method(ops.logical_and)
+    __rand__ = reflected_method(ops.logical_and)
+    __or__ = binary_method(ops.logical_or)
+    __ror__ = reflected_method(ops.logical_or)
+    __invert__ = unary_method(ops.logical_not)
+
+    __lt__ = binary_method(ops.less)
+    __le__ = binary_method(ops.less_equal)
+    __gt__ = binary_method(ops.greater)
+    __ge__ = binary_method(ops.greater_equal)
+    __eq__ = binary_method(ops.equal)
+    __ne__ = binary_method(ops.not_equal)
+    __hash__ = Node.__hash__
+
+    # ------------------------------------------------------------------ functions as methods
+
+    exp = unary_method(ops.exp)
+    log = unary_method(ops.log)
+    log1p = unary_method(ops.log1p)
+    expm1 = unary_method(ops.expm1)
+    sqrt = unary_method(ops.sqrt)
+    square = unary_method(ops.square)
+    sin = unary_method(ops.sin)
+    cos = unary_method(ops.cos)
+    tanh = unary_method(ops.tanh)
+    sigmoid = unary_method(ops.sigmoid)
+    relu = unary_method(ops.relu)
+    softplus = unary_method(ops.softplus)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> "Value":
+        """All entries added up, or those along an axis."""
+        return ops.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> "Value":
+        """The mean of all entries, or along an axis."""
+        return ops.mean(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> "Value":
+        """The largest entry, or along an axis; ties share the gradient equally."""
+        return ops.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> "Value":
+        """The smallest entry, or along an axis; ties share the gradient equally."""
+        return ops.min(self, axis=axis, keepdims=keepdims)
+
+    def all(self, axis: Any = None) -> Any:
+        """Whether every entry holds, as a plain answer."""
+        return ops.all(self, axis=axis)
+
+    def any(self, axis: Any = None) -> Any:
+        """Whether some entry holds, as a plain answer."""
+        return ops.any(self, axis=axis)
+
+    def dot(self, other: Array) -> "Value":
+        """NumPy's dot product with another array."""
+        return ops.dot(self, other)
+
+    def reshape(self, *shape: Any) -> "Value":
+        """The same numbers in another shape: `v.reshape(2, 3)` or `v.reshape((2, 3))`."""
+        return ops.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> "Value":
+        """The axes in another order; reversed where none is given."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return ops.transpose(self, axes=tuple(order) if order else None)
+
+    def squeeze(self, axis: Any = None) -> "Value":
+        """Without the axes of length 1."""
+        return ops.squeeze(self, axis=axis)
+
+    def astype(self, dtype: Any) -> "Value":
+        """In another precision."""
+        return ops.astype(self, dtype=dtype)
+
+    # ------------------------------------------------------------------ as a container
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError(f"{name_of(self)} is a single number and has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator["Value"]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> "Value":
+        return ops.take(self, index=_plain_index(index))
+
+    def __setitem__(self, index: Any, new: Any) -> None:
+        raise ImmutableError(
+            f"{name_of(self)} cannot be changed in place.",
+            why="Results that were computed from it need it as it was.",
+            hint="where(mask, new, v) makes a changed copy;  w.data[i] = x changes a leaf",
+        )
+
+    # ------------------------------------------------------------------ leaving the graph
+
+    def __float__(self) -> float:
+        return float(self._leaving("float(v)"))
+
+    def __int__(self) -> int:
+        return int(self._leaving("int(v)"))
+
+    def __complex__(self) -> complex:
+        return complex(self._leaving("complex(v)"))
+
+    def __index__(self) -> int:
+        if not np.issubdtype(self.dtype, np.integer):
+            raise TypeError(f"{name_of(self)} is not a whole number and cannot be an index")
+        return int(self._data)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self._leaving("making an array of it"), dtype=dtype)
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            name = name_of(self)
+            raise LeftGraphError(
+                f"Whether {name} is true is {self.size} questions: it has shape {self.shape}.",
+                hint=f"({name} > 0).all()   or   ({name} > 0).any()   or   where({name} > 0, a, b)",
+            )
+        return bool(self._data)
+
+    def _leaving(self, how: str) -> Array:
+        """The plain data, if no gradient is lost with it."""
+        if self.dtype.kind == "f" and any(True for _ in leaves_behind(self)):
+            raise _left_graph(self, how)
+        return self._data
+
+    # ------------------------------------------------------------------ as text
+
+    def __repr__(self) -> str:
+        name = f", name={self.name!r}" if self.name else ""
+        grad = "" if self.gradient is None else f", grad={_text(self.gradient)}"
+        dtype = "" if self.dtype in (np.float64, np.bool_) else f", dtype={self.dtype}"
+        return f"{type(self).__name__}({_text(self._data)}{dtype}{name}{grad})"
+
+    def __str__(self) -> str:
+        return _text(self._data)
+
+    def __format__(self, spec: str) -> str:
+        if not self.shape:
+            return format(self.item(), spec)
+        if not spec:
+            return _text(self._data)
+        return np.array2string(
+            self._data, separator=", ", formatter={"all": lambda x: format(x, spec)}
+        )
+
+    # ------------------------------------------------------------------ copies and pickles
+
+    def __copy__(self) -> "Value":
+        twin = type(self).made(self._data, self.primitive, self.inputs, self.settings)
+        twin._name, twin._grad = self.name, self.gradient
+        return twin
+
+    def __reduce__(self) -> Any:
+        return from_rows, (to_rows(self),)
+
+    # ------------------------------------------------------------------ NumPy's own functions
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
+        return call_ufunc(ufunc, method, inputs, settings)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
+        return call_function(function, args, settings)
+
+
+# ------------------------------------------------------------------------------ making leaves
+
+
+def _holds_node(nested: Any) -> bool:
+    """Whether a (nested) list has a Value somewhere in it."""
+    if isinstance(nested, list | tuple):
+        return any(_holds_node(x) for x in nested)
+    return isinstance(nested, Node)
+
+
+def _stacked(nested: Any) -> Node:
+    """A (nested) list with Values in it, as one Value that is connected to them."""
+    if isinstance(nested, Node):
+        return ops.positive(nested)
+    rows = [_stacked(x) if _holds_node(x) else x for x in nested]
+    dtype = np.result_type(*(x.dtype for x in rows if isinstance(x, Value)))
+    return ops.stack([np.asarray(x, dtype) if isinstance(x, list | tuple) else x for x in rows])
+
+
+def _leaf_data(data: Any, name: str | None) -> Array:
+    """A leaf's own copy of what a person handed over: a float, or a floating array."""
+    if isinstance(data, int | float) and not isinstance(data, np.generic):
+        return float(data)
+    array = np.array(data)
+    whole = array.dtype.kind in "iub"
+    if whole and (not array.ndim or isinstance(data, list | tuple)):
+        array = array.astype(np.float64)
+    elif whole:
+        raise _whole_numbers(array, name)
+    elif array.dtype.kind != "f":
+        raise IntegerWeightError(
+            f"A Value holds floating-point numbers; this is {array.dtype}.",
+            why=f"It was made from {type(data).__name__} {str(data)[:60]!r}.",
+            hint="Value(3.0)   or   Value([1.0, 2.0])   or   Value(array.astype(float))",
+        )
+    return tidy(array)
+
+
+def _whole_numbers(array: "np.ndarray[Any, Any]", name: str | None) -> IntegerWeightError:
+    return IntegerWeightError(
+        f"{name or 'A Value'} cannot be made from an array of {array.dtype}, shape {array.shape}.",
+        why="It must be able to move a little: a step of 0.3 from a whole number would be lost.",
+        hint="Value(array.astype(float));  whole numbers are fine as constants in an expression",
+        dtype=str(array.dtype),
+    )
+
+
+# ------------------------------------------------------------------------------ small helpers
+
+
+def _plain_index(index: Any) -> Any:
+    """An index with the plain numbers of the Values in it: which entries is a setting."""
+    if isinstance(index, tuple):
+        return tuple(_plain_index(part) for part in index)
+    if isinstance(index, list):
+        return [_plain_index(part) for part in index]
+    return np.array(index) if isinstance(index, np.ndarray) else plain(index)
+
+
+def _text(data: Any) -> str:
+    """Numbers without NumPy's noise: 1.0, [1.0, 2.0]."""
+    if isinstance(data, np.ndarray):
+        return np.array2string(data, separator=", ", threshold=24, formatter={"all": _one})
+    return _one(data)
+
+
+def _one(x: Any) -> str:
+    return str(x.item() if x.dtype != np.float32 else x) if isinstance(x, np.generic) else repr(x)
+
+
+def _left_graph(value: Node, how: str) -> LeftGraphError:
+    name = name_of(value, "v")
+    leaves = sorted({node.name for node in leaves_behind(value) if node.name})
+    origin = f" ({', '.join(leaves[:4])})" if leaves and leaves != [name] else ""
+    return LeftGraphError(
+        f"{how.replace('(v)', f'({name})')} needs a plain number, and {name} is "
+        f"{short(value._data)} with a history{origin}.",
+        why="It would forget where the number came from, and the gradient would stop here.",
+        hint=f"np.exp({name}), stack([{name}, ...]) and the like stay connected;  "
+        f"{name}.item()  or  {name}.data  is the way out",
+        leaves=leaves,
+    )
