@@ -1,0 +1,108 @@
+"""The benchmark's work is what it says it is, and a wrong gradient is never timed."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def scalar() -> Iterator[ModuleType]:
+    """The benchmark as a module, with what its entrants change put back afterwards."""
+    folder, limit = str(Path(__file__).parents[1] / "benchmarks"), sys.getrecursionlimit()
+    sys.path.insert(0, folder)
+    import scalar
+
+    yield scalar
+    sys.path.remove(folder)
+    sys.setrecursionlimit(limit)
+
+
+WORKLOADS = ["mixed", "chain", "wide", "neuron"]
+
+
+def workload(scalar: ModuleType, name: str) -> Any:
+    return next(w for w in scalar.WORKLOADS if w.name == name)
+
+
+@dataclass
+class Counted:
+    """A number that counts the operators it goes through."""
+
+    number: float
+    tally: list[str] = field(default_factory=list)
+
+    def _counting(self, *_: Any) -> "Counted":
+        self.tally.append("one")
+        return self
+
+    __add__ = __radd__ = __sub__ = __mul__ = __rmul__ = __truediv__ = __pow__ = _counting
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_a_workload_has_the_operations_it_states(scalar: ModuleType, name: str) -> None:
+    """Counting each operator and each relu gives the number the costs are divided by."""
+    work, tally = workload(scalar, name), []
+    leaves = [Counted(x, tally) for x in work.point]
+    work.expression(leaves, Counted._counting)
+    assert len(tally) == work.operations
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_every_installed_library_gives_the_complex_step_derivative(
+    scalar: ModuleType, name: str
+) -> None:
+    """Ours always, the others where they are: 1e-9 of the largest entry."""
+    work = workload(scalar, name)
+    entered = scalar.contenders(work)
+    assert entered[0].name == scalar.OURS
+    scalar.compare(entered, scalar.complex_step(work))
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_the_complex_step_derivative_is_the_slope(scalar: ModuleType, name: str) -> None:
+    """Along one direction it agrees with a central difference of the same expression in floats."""
+    work, h = workload(scalar, name), 1e-6
+
+    def at(t: float) -> float:
+        point = [x + t * (-1) ** i for i, x in enumerate(work.point)]
+        return float(work.expression(point, lambda x: max(x, 0.0)))
+
+    slope = sum(g * (-1) ** i for i, g in enumerate(scalar.complex_step(work)))
+    assert (at(h) - at(-h)) / (2 * h) == pytest.approx(slope, rel=1e-6)
+
+
+def test_a_wrong_gradient_stops_the_benchmark(scalar: ModuleType) -> None:
+    """One part in a million, or a nan, and nothing is timed."""
+    for wrong in (1.0 + 1e-6, float("nan")):
+        entrant = scalar.Contender("wrong", lambda wrong=wrong: [2.0, wrong], {})
+        with pytest.raises(SystemExit, match="another gradient"):
+            scalar.compare([entrant], [2.0, 1.0])
+
+
+def test_the_table_has_every_phase_and_the_ratio(scalar: ModuleType) -> None:
+    """Medians per operation in microseconds; a phase that cannot be split stays empty."""
+    times = {
+        scalar.OURS: {"forward": 1e-6, "backward": 2e-6, scalar.TOGETHER: 3e-6},
+        "other": {scalar.TOGETHER: 9e-6},
+    }
+    lines = scalar.table(times, scalar.PHASES, scalar.OURS, "µs", 1e-6).splitlines()
+    assert lines[2:] == [
+        f"| {scalar.OURS} | 1.00 | 2.00 | 3.00 | 1.0 |",
+        "| other |  |  | 9.00 | 3.0 |",
+    ]
+
+
+def test_a_round_measures_every_phase_of_every_contender(
+    scalar: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One step each: forward, backward and together come back for both front doors."""
+    monkeypatch.setattr("harness.STEPS", 1)
+    monkeypatch.setattr(scalar, "ENTRANTS", {scalar.OURS: scalar.ours})
+    times = scalar.measure(workload(scalar, "neuron"), rounds=1)
+    assert set(scalar.PHASES) < set(times[scalar.OURS])
+    assert all(seconds >= 0 for phases in times.values() for seconds in phases.values())
