@@ -67,7 +67,9 @@ def test_row_03_guessing_measures_what_was_computed():
     guesses = guess.run(EQUATION, tries=1_000_000, seed=1)
     assert abs(guesses.hits - 549.8) < 4 * 23.4
     assert guess.chance_of_whole(EQUATION, (0, 10), 1.0) == 1 / 121
-    assert guess.run(EQUATION, whole=True).bests[-1].point == (5.0, 1.0)
+    whole = guess.run(EQUATION, whole=True)
+    assert [abs(best.error) for best in whole.bests] == [2296, 212, 44, 8, 0]
+    assert whole.bests[-1].point == (5.0, 1.0)
     assert guess.run(parse("x = 10"), whole=True).bests[-1].point == (10.0,)
 
 
