@@ -49,7 +49,7 @@ def transpose(x: Array, *, axes: tuple[int, ...] | None = None) -> Array:
 def swap(x: Array) -> Array:
     """The last two axes exchanged: the transpose of each matrix in a stack."""
     n = ndim_of(x)
-    return transpose(x, axes=(*range(n - 2), n - 1, n - 2)) if n > 2 else transpose(x)
+    return transpose(x, axes=(*range(n - 2), n - 1, n - 2)) if n > 2 else x.T
 
 
 @primitive(
