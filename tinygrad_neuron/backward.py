@@ -108,7 +108,7 @@ def excused(share: Array, g: Array) -> Array:
     if type(number) is float:
         return 0.0 if number != number and plain(g) == 0.0 else share
     flat = number.ravel()
-    total = np.dot(flat, flat)  # the fastest way past all that is well: nan if there is one
+    total = flat.dot(flat)  # the fastest way past all that is well: nan if there is one
     if total == total:
         return share
     lost = np.isnan(number)

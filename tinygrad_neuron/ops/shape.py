@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,12 @@ def swap(x: Array) -> Array:
 )
 def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     """x, repeated along new axes and along axes of length 1 until it has this shape."""
+    if type(x) is float:  # what sum and mean owe: a view of one number, without NumPy's checks
+        view: np.ndarray[Any, Any] = np.ndarray(
+            shape, buffer=np.array(x), strides=(0,) * len(shape)
+        )
+        view.flags.writeable = False
+        return view
     return np.broadcast_to(x, shape)
 
 
