@@ -483,7 +483,7 @@ def floor_divide(a: Array, b: Array) -> Array:
 
 @elementwise(
     unchanged,
-    lambda g, y, a, b: -g * floor(a / b),
+    lambda g, y, a, b: -g * floor((a - y) / b + 0.5),  # a / b rounds: 1 / 0.1 is 10, and 9 is right
     scalar=operator.mod,
     numpy=(np.remainder, np.mod),
     domains=(Domain(), POSITIVE),

@@ -60,7 +60,7 @@ def swap(x: Array) -> Array:
 )
 def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     """x, repeated along new axes and along axes of length 1 until it has this shape."""
-    if type(x) is float:  # what sum and mean owe: a view of one number, without NumPy's checks
+    if type(x) is float and type(shape) is tuple:  # what sum and mean owe, without NumPy's checks
         view: np.ndarray[Any, Any] = np.ndarray(
             shape, buffer=np.array(x), strides=(0,) * len(shape)
         )
