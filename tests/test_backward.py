@@ -5,10 +5,10 @@ import warnings
 import mpmath
 import numpy as np
 import pytest
-from test_ufuncs import EXACT
 from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 from numeric import scale, slope
+from test_ufuncs import EXACT
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value
