@@ -54,10 +54,16 @@ def direction(a: Array, b: Array) -> Array:
     A primitive because the slope of the quotient, (1 - y*y) / hypot(a, b), cancels.
     """
     r = np.hypot(a, b)
-    far = np.isinf(a)
-    along = np.where(far, 1.0, a) / np.where((r == 0.0) | (far & np.isinf(r)), 1.0, r)
-    shared = np.where(np.isinf(b), math.sqrt(0.5), 1.0)
-    return np.where(far, np.copysign(shared, a), along).astype(r.dtype)
+    if np.isinf(r).any():
+        a, b = np.asarray(a, r.dtype), np.asarray(b, r.dtype)
+        a, b = _from_afar(a, b), _from_afar(b, a)
+        r = np.hypot(a, b)
+    return a / np.where(r == 0.0, 1.0, r)
+
+
+def _from_afar(a: Array, b: Array) -> Array:
+    """a in a picture where what is infinite has length 1, and what is finite beside it none."""
+    return np.where(np.isinf(a), np.copysign(1.0, a), np.where(np.isinf(b), 0.0, a))
 
 
 @elementwise(
