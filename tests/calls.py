@@ -292,3 +292,7 @@ BY_HAND = {
     "matmul": matrix_products(),
 }
 """The primitives whose inputs must suit each other, or their settings."""
+
+from calls_ufuncs import UFUNCS_BY_HAND  # noqa: E402  # it is written with the pieces above
+
+BY_HAND |= UFUNCS_BY_HAND

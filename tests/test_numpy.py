@@ -22,6 +22,7 @@ def gradients(f, *args):
 def test_ufuncs_are_recorded(primitive, ufunc, data):
     """`np.exp(v)` is a Value with NumPy's numbers, and has our gradient."""
     n = ufunc.nin
+    data = data + max([0.0, *(d.low for d in primitive.domains)])  # arccosh begins at 1
     if primitive.name == "matmul":
         data = np.atleast_2d(data)[:, :2]
     y = ufunc(*[Value(data)] * n)
@@ -144,17 +145,17 @@ REFUSED = {
     "np.linalg.svd": lambda v: np.linalg.svd(v),
     "np.linalg.norm": lambda v: np.linalg.norm(v),
     "np.fft.fft": lambda v: np.fft.fft(v),
-    "np.arctan2": lambda v: np.arctan2(v, v),
-    "np.rint": lambda v: np.rint(v),
+    "np.nextafter": lambda v: np.nextafter(v, v),
+    "np.spacing": lambda v: np.spacing(v),
     "np.einsum": lambda v: np.einsum("ij->i", v),
     "np.prod": lambda v: np.prod(v),
     "np.argmax": lambda v: np.argmax(v),
     "np.vstack": lambda v: np.vstack([v, v]),
-    "np.add.reduce": lambda v: np.add.reduce(v),
-    "np.multiply.outer": lambda v: np.multiply.outer(v, v),
+    "np.subtract.reduce": lambda v: np.subtract.reduce(v),
+    "np.multiply.reduceat": lambda v: np.multiply.reduceat(v, [0, 1]),
     "np.add.accumulate": lambda v: np.add.accumulate(v),
     "np.add.at": lambda v: np.add.at(np.zeros(3), [0, 1], v[0, :2]),
-    "np.divmod": lambda v: np.divmod(v, 2.0),
+    "np.gcd": lambda v: np.gcd(v, 2),
     "np.copyto": lambda v: np.copyto(np.zeros((2, 3)), v),
     "np.zeros_like": lambda v: np.zeros_like(v),
 }
@@ -177,9 +178,8 @@ def test_an_unsupported_function_is_named(name, call):
     [
         (lambda v: np.nansum(v), "np.sum"),
         (lambda v: np.cumsum(v), "np.sum"),
-        (lambda v: np.fmax(v, v), "np.max"),
-        (lambda v: np.log2(v), "np.log"),
-        (lambda v: np.exp2(v), "np.exp"),
+        (lambda v: np.isnat(v), "np.isnan"),
+        (lambda v: np.fmax.reduce(v), "np.fmax"),
         (lambda v: np.column_stack([v, v]), "np.stack"),
     ],
 )

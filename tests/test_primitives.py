@@ -417,7 +417,7 @@ def owed_nothing(primitive, columns):
         values = [Value(x) for x in columns]
         y = primitive(*values)
         y.backward(np.zeros(y.shape))
-    return [x.grad for x in values]
+    return [x.grad for x, rule in zip(values, primitive.rules, strict=True) if rule]
 
 
 @each([p for p in ELEMENTWISE if p in RULED and p.name != "select"])
@@ -449,8 +449,8 @@ def test_empty_arrays_broadcast_too(primitive, shapes):
     y = primitive(*values)
     assert y.shape == np.broadcast_shapes(*shapes)
     tn.sum(y).backward()
-    for x in values:
-        assert same(x.grad, np.zeros(x.shape)[()])
+    for x, rule in zip(values, primitive.rules, strict=True):
+        assert rule is None or same(x.grad, np.zeros(x.shape)[()])
 
 
 @pytest.mark.parametrize(

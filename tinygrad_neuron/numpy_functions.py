@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_neuron import ops
 from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.graph import Primitive, plain
 
 FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     **{name: function for function in ops.PRIMITIVES for name in function.numpy},
@@ -25,6 +26,32 @@ FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     np.size: lambda v: v.size,
     np.all: ops.all,
     np.any: ops.any,
+    np.reciprocal: ops.reciprocal,
+    np.float_power: ops.float_power,
+    np.ldexp: ops.ldexp,
+    np.frexp: ops.frexp,
+    np.clip: ops.clip,
+    np.nan_to_num: ops.nan_to_num,
+    np.divmod: ops.divmod,
+    np.modf: ops.modf,
+    np.deg2rad: ops.deg2rad,
+    np.radians: ops.deg2rad,
+    np.rad2deg: ops.rad2deg,
+    np.degrees: ops.rad2deg,
+    np.isclose: ops.isclose,
+    np.allclose: ops.allclose,
+    np.array_equal: ops.array_equal,
+    np.array_equiv: ops.array_equiv,
+    np.isposinf: ops.isposinf,
+    np.isneginf: ops.isneginf,
+}
+
+METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
+    (np.add, "reduce"): ops.sum,
+    (np.maximum, "reduce"): ops.max,
+    (np.minimum, "reduce"): ops.min,
+    (np.logical_and, "reduce"): ops.all,
+    (np.logical_or, "reduce"): ops.any,
 }
 
 
@@ -37,15 +64,46 @@ def call_function(function: Callable[..., Any], args: Any, settings: Any) -> Any
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, settings: Any) -> Any:
     """`np.exp(v)`: the answer of our function of that name."""
-    if method != "__call__" or ufunc not in FROM_NUMPY:
-        raise _unsupported(f"np.{ufunc.__name__}" + f".{method}" * (method != "__call__"))
+    name = f"np.{ufunc.__name__}" + f".{method}" * (method != "__call__")
     if settings.get("out"):
         raise UnsupportedError(
-            f"np.{ufunc.__name__} cannot write its result, which has a history, into an array.",
+            f"{name} cannot write its result, which has a history, into an array.",
             why="The array holds plain numbers: the gradient would stop here.",
             hint="a = a + v   instead of   a += v",
         )
-    return FROM_NUMPY[ufunc](*inputs, **settings)
+    if (ufunc, method) in METHODS:
+        return METHODS[ufunc, method](*inputs, **_of_method(settings))
+    if ufunc not in FROM_NUMPY or not (method == "__call__" or _pairs(ufunc, method)):
+        raise _unsupported(name)
+    function = FROM_NUMPY[ufunc]
+    if settings and not isinstance(function, Primitive):
+        raise _no_keyword(name, settings)
+    return function(*(_outer(*inputs) if method == "outer" else inputs), **settings)
+
+
+def _of_method(settings: dict[str, Any]) -> dict[str, Any]:
+    """What a method was asked for: along the first axis, where it was not asked for another."""
+    asked = {key: x for key, x in settings.items() if not (key == "dtype" and x is None)}
+    return {"axis": 0, **asked}
+
+
+def _pairs(ufunc: np.ufunc, method: str) -> bool:
+    """Whether this is `ufunc.outer`, of two numbers at a time."""
+    return method == "outer" and ufunc.nin == 2 and ufunc.signature is None
+
+
+def _outer(a: Any, b: Any) -> tuple[Any, Any]:
+    """Two inputs that broadcast to every pair: a with an axis of length 1 for each axis of b."""
+    first = np.ndim(plain(a))
+    return ops.expand_dims(a, axis=tuple(range(first, first + np.ndim(plain(b))))), b
+
+
+def _no_keyword(name: str, settings: dict[str, Any]) -> UnsupportedError:
+    return UnsupportedError(
+        f"{name} has no keyword {', '.join(settings)} for Values.",
+        why="A keyword that is not understood would be ignored, and the result wrong.",
+        hint=f"{name}(v) without it;  where(mask, {name}(v), other) chooses entries",
+    )
 
 
 def _numpy_name(function: Callable[..., Any]) -> str:

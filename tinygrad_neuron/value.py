@@ -223,7 +223,18 @@ class Value(Node):
     __rand__ = reflected_method(ops.logical_and)
     __or__ = binary_method(ops.logical_or)
     __ror__ = reflected_method(ops.logical_or)
+    __xor__ = binary_method(ops.logical_xor)
+    __rxor__ = reflected_method(ops.logical_xor)
     __invert__ = unary_method(ops.logical_not)
+
+    def __divmod__(self, other: Any) -> tuple["Value", "Value"]:
+        return ops.divmod(self, other)
+
+    def __rdivmod__(self, other: Any) -> tuple["Value", "Value"]:
+        return ops.divmod(other, self)
+
+    def __round__(self, ndigits: int | None = None) -> "Value":
+        return ops.round(self, decimals=ndigits or 0)
 
     __lt__ = binary_method(ops.less)
     __le__ = binary_method(ops.less_equal)
@@ -288,6 +299,14 @@ class Value(Node):
     def squeeze(self, axis: Any = None) -> "Value":
         """Without the axes of length 1."""
         return ops.squeeze(self, axis=axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> "Value":  # noqa: A002  # NumPy's names
+        """No lower than a minimum, no higher than a maximum."""
+        return ops.clip(self, min, max)
+
+    def round(self, decimals: int = 0) -> "Value":
+        """The nearest numbers with this many decimals; flat."""
+        return ops.round(self, decimals=decimals)
 
     def astype(self, dtype: Any) -> "Value":
         """In another precision."""
