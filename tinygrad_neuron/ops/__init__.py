@@ -5,6 +5,25 @@ tests, the table in the docs and NumPy's protocols all read this one tuple.
 """
 
 from tinygrad_neuron.graph import Primitive
+from tinygrad_neuron.ops.angles import (
+    arccos as arccos,
+    arccosh as arccosh,
+    arcsin as arcsin,
+    arcsinh as arcsinh,
+    arctan as arctan,
+    arctan2 as arctan2,
+    arctanh as arctanh,
+    cosh as cosh,
+    deg2rad as deg2rad,
+    direction as direction,
+    hypot as hypot,
+    i0 as i0,
+    leg as leg,
+    rad2deg as rad2deg,
+    sinc as sinc,
+    sinh as sinh,
+    tan as tan,
+)
 from tinygrad_neuron.ops.elementwise import (
     absolute as absolute,
     add as add,
@@ -50,6 +69,24 @@ from tinygrad_neuron.ops.elementwise import (
 )
 from tinygrad_neuron.ops.indexing import scatter as scatter, take as take
 from tinygrad_neuron.ops.linalg import dot as dot, matmul as matmul
+from tinygrad_neuron.ops.powers import (
+    cbrt as cbrt,
+    clip as clip,
+    copysign as copysign,
+    exp2 as exp2,
+    float_power as float_power,
+    fmax as fmax,
+    fmin as fmin,
+    frexp as frexp,
+    heaviside as heaviside,
+    ldexp as ldexp,
+    log2 as log2,
+    log10 as log10,
+    logaddexp as logaddexp,
+    logaddexp2 as logaddexp2,
+    nan_to_num as nan_to_num,
+    reciprocal as reciprocal,
+)
 from tinygrad_neuron.ops.reductions import (
     all as all,
     any as any,
@@ -70,44 +107,7 @@ from tinygrad_neuron.ops.shape import (
     sum_to as sum_to,
     transpose as transpose,
 )
-from tinygrad_neuron.ops.ufuncs import (
-    cbrt as cbrt,
-    clip as clip,
-    copysign as copysign,
-    exp2 as exp2,
-    float_power as float_power,
-    fmax as fmax,
-    fmin as fmin,
-    frexp as frexp,
-    heaviside as heaviside,
-    ldexp as ldexp,
-    log2 as log2,
-    log10 as log10,
-    logaddexp as logaddexp,
-    logaddexp2 as logaddexp2,
-    nan_to_num as nan_to_num,
-    reciprocal as reciprocal,
-)
-from tinygrad_neuron.ops.ufuncs_angles import (
-    arccos as arccos,
-    arccosh as arccosh,
-    arcsin as arcsin,
-    arcsinh as arcsinh,
-    arctan as arctan,
-    arctan2 as arctan2,
-    arctanh as arctanh,
-    cosh as cosh,
-    deg2rad as deg2rad,
-    direction as direction,
-    hypot as hypot,
-    i0 as i0,
-    leg as leg,
-    rad2deg as rad2deg,
-    sinc as sinc,
-    sinh as sinh,
-    tan as tan,
-)
-from tinygrad_neuron.ops.ufuncs_steps import (
+from tinygrad_neuron.ops.steps import (
     allclose as allclose,
     array_equal as array_equal,
     array_equiv as array_equiv,

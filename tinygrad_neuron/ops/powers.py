@@ -31,7 +31,7 @@ from tinygrad_neuron.ops.elementwise import (
     sign,
     where,
 )
-from tinygrad_neuron.ops.ufuncs_steps import isinf
+from tinygrad_neuron.ops.steps import isinf
 
 LN_2, LOG2_E, LOG10_E = math.log(2.0), math.log2(math.e), math.log10(math.e)
 
