@@ -5,6 +5,7 @@ here. A function without an answer is refused by name: it would return a number 
 """
 
 import difflib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -12,19 +13,35 @@ import numpy as np
 
 from tinygrad_neuron import ops
 from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.ops import arrange, choosing
+
+
+def _where(condition: Any, *branches: Any) -> Any:
+    """`np.where` with two branches, or with none, when it is `nonzero`."""
+    return ops.where(condition, *branches) if branches else ops.nonzero(condition)
+
 
 FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     **{name: function for function in ops.PRIMITIVES for name in function.numpy},
     np.concatenate: ops.concatenate,
     np.concat: ops.concatenate,
     np.stack: ops.stack,
-    np.where: ops.where,
+    np.where: _where,
     np.dot: ops.dot,
     np.shape: lambda v: v.shape,
     np.ndim: lambda v: v.ndim,
     np.size: lambda v: v.size,
     np.all: ops.all,
     np.any: ops.any,
+    **{
+        getattr(np, name): function  # all that arranges and chooses has NumPy's name
+        for module in (arrange, choosing)
+        for name, function in vars(module).items()
+        if getattr(function, "__module__", "") == module.__name__ and hasattr(np, name)
+    },
+    np.select: ops.select_first,
+    np.take: ops.take_entries,
+    np.unique_values: ops.unique,
 }
 
 
@@ -32,7 +49,24 @@ def call_function(function: Callable[..., Any], args: Any, settings: Any) -> Any
     """`np.sum(v, axis=0)`: the answer of our function of that name."""
     if function not in FROM_NUMPY:
         raise _unsupported(_numpy_name(function))
-    return FROM_NUMPY[function](*args, **settings)
+    try:
+        return FROM_NUMPY[function](*args, **settings)
+    except TypeError:
+        _check_signature(function, args, settings)
+        raise
+
+
+def _check_signature(function: Callable[..., Any], args: Any, settings: Any) -> None:
+    """Raise by name if the function was called with what our own does not take."""
+    takes = inspect.signature(FROM_NUMPY[function])
+    try:
+        takes.bind(*args, **settings)
+    except TypeError as error:
+        raise UnsupportedError(
+            f"{_numpy_name(function)} {error} for Values.",
+            why="A keyword that is not understood would be ignored, and the result wrong.",
+            hint=f"{_numpy_name(function)}{takes}",
+        ) from None
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, settings: Any) -> Any:
