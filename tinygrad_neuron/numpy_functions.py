@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_neuron import ops
 from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.graph import Primitive
 from tinygrad_neuron.ops import arrange, choosing
 
 
@@ -51,6 +52,8 @@ def call_function(function: Callable[..., Any], args: Any, settings: Any) -> Any
         raise _unsupported(_numpy_name(function))
     try:
         return FROM_NUMPY[function](*args, **settings)
+    except UnsupportedError:
+        raise
     except TypeError:
         _check_signature(function, args, settings)
         raise
@@ -58,6 +61,8 @@ def call_function(function: Callable[..., Any], args: Any, settings: Any) -> Any
 
 def _check_signature(function: Callable[..., Any], args: Any, settings: Any) -> None:
     """Raise by name if the function was called with what our own does not take."""
+    if isinstance(FROM_NUMPY[function], Primitive):
+        return  # it has looked itself
     takes = inspect.signature(FROM_NUMPY[function])
     try:
         takes.bind(*args, **settings)
