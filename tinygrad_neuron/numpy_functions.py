@@ -92,7 +92,17 @@ def _numpy_name(function: Callable[..., Any]) -> str:
     return f"{function.__module__}.{function.__name__}".replace("numpy.", "np.")
 
 
+WRITING = ("np.put", "np.put_along_axis", "np.place", "np.putmask", "np.copyto", "np.fill_diagonal")
+
+
 def _unsupported(what: str) -> UnsupportedError:
+    if what in WRITING or what.endswith(".at"):
+        return UnsupportedError(
+            f"{what} writes into an array, and a Value cannot be changed.",
+            why="Results that were computed from it need it as it was.",
+            hint="v.at[index].set(x), .add(x), .multiply(x), .max(x), .min(x) make changed copies",
+            function=what,
+        )
     known = sorted({f"np.{function.__name__}" for function in FROM_NUMPY})
     near = difflib.get_close_matches(what, known, n=3, cutoff=0.7)
     return UnsupportedError(

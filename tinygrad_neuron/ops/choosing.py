@@ -101,7 +101,8 @@ def take_along_axis(arr: Array, indices: Any, axis: int | None = -1) -> Array:
 def _mean_of_groups(x: Array, group: Any) -> Array:
     """The mean of each group, at each of its entries."""
     total = scatter(x, index=group, shape=(int(group.max()) + 1,))
-    return take(total / np.bincount(group.ravel()), index=group)
+    counts = np.bincount(group.ravel()).astype(dtype_of(total))
+    return take(total / counts, index=group)
 
 
 @primitive(

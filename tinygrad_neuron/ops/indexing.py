@@ -148,7 +148,7 @@ def _in_turn(places: Any) -> tuple[Any, Any]:
     touched, which = np.unique(places, return_inverse=True)
     order = np.argsort(which, kind="stable")
     turn = np.arange(len(order)) - np.searchsorted(which[order], which[order])
-    turns = np.zeros((turn.max(initial=-1) + 1, len(touched)), int)
+    turns = np.zeros((turn.max(initial=0) + 1, len(touched)), int)
     turns[turn, which[order]] = order + 1
     return touched, turns
 
