@@ -32,4 +32,4 @@ BY_HAND = {
     "even": grouped(),
     "max_at": maxima_at(calls.ANY, BETWEEN),
 }
-TIED = {"max_at": maxima_at(FEW, FEW)}
+TIED = {"even": grouped(), "max_at": maxima_at(FEW, FEW)}

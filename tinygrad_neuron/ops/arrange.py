@@ -238,17 +238,19 @@ def roll(a: Array, shift: Any, axis: Any = None) -> Array:
 
 def flip(m: Array, axis: Any = None) -> Array:
     """Entries in reverse order along these axes, or all."""
-    return moved(lambda x: np.flip(x, axis), m)
+    ndim = ndim_of(m)
+    axes = range(ndim) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, ndim)
+    return take(m, index=tuple(slice(None, None, -1 if k in axes else 1) for k in range(ndim)))
 
 
 def fliplr(m: Array) -> Array:
     """Left and right exchanged."""
-    return moved(np.fliplr, m)
+    return flip(m, 1)
 
 
 def flipud(m: Array) -> Array:
     """Up and down exchanged."""
-    return moved(np.flipud, m)
+    return flip(m, 0)
 
 
 def rot90(m: Array, k: int = 1, axes: Any = (0, 1)) -> Array:
