@@ -169,6 +169,7 @@ CASES = {
         (M, lambda np, x: np.piecewise(x, [x < -0.5, x > 0.5], [7.0, lambda v: v, 3.0])),
         (V, lambda np, x: np.piecewise(x, x > 0, [lambda v, k: v * k], 3.0)),
         (V, lambda np, x: np.piecewise(x, [V > -9, V > 0], [lambda v: v, lambda v: 2.0 * v])),
+        (V, lambda np, x: np.piecewise(x, [x > 9, x < 9], [int, lambda v: 2.0 * v])),
         (np.float64(0.5), lambda np, x: np.piecewise(x, [x < 0, x > 0], [0.0, lambda v: 3 * v])),
     ],
     "ravel": [
