@@ -487,7 +487,7 @@ def test_partition_and_unique_share_ties():
 
 
 def test_sorting_ties_at_second_order():
-    """sum(sort(x)**2) is sum(x**2), ties or not: its Hessian is 2 on the diagonal."""
+    """sum(sort(x)**2) is sum(x**2): if all entries rise together so does its gradient, by 2."""
     gradient = tn.grad(lambda x: tn.sum(np.sort(x) ** 2))
     np.testing.assert_allclose(gradient(TIED).data, 2.0 * TIED)
     np.testing.assert_allclose(tn.grad(lambda x: tn.sum(gradient(x)))(TIED).data, 2.0)
