@@ -155,7 +155,9 @@ def _in_turn(places: Any) -> tuple[Any, Any]:
 
 def _share_at(g: Array, y: Array, x: Array, new: Array, index: Any) -> tuple[Array, Array, Array]:
     """Who reached the maximum, x or what was put there, and what each of them is owed."""
-    kept, reached = x == y, new == take(y, index=index)
+    elsewhere = np.ones(shape_of(x), bool)
+    elsewhere[index] = False  # there x is kept, also where it is nan and equals nothing
+    kept, reached = (x == y) | elsewhere, new == take(y, index=index)
     counts = scatter(where(reached, 1.0, 0.0), index=index, shape=shape_of(x))
     return kept, reached, g / (where(kept, 1.0, 0.0) + counts)
 
