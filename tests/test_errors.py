@@ -191,7 +191,7 @@ MISTAKES = [
         entry_assigned,
         errors.ImmutableError,
         TypeError,
-        ["numbers", "where(", "data[i]"],
+        ["numbers", ".at[i].set(x)", "data[i]"],
         None,
     ),
     (result_assigned, errors.ImmutableError, TypeError, ["doubled", "multiply"], None),

@@ -5,6 +5,7 @@ here. A function without an answer is refused by name: it would return a number 
 """
 
 import difflib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,20 @@ import numpy as np
 from tinygrad_neuron import ops
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Primitive, plain
+from tinygrad_neuron.ops import arrange, choosing
+
+
+def _where(condition: Any, *branches: Any) -> Any:
+    """`np.where` with two branches, or with none, when it is `nonzero`."""
+    return ops.where(condition, *branches) if branches else ops.nonzero(condition)
+
 
 FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     **{name: function for function in ops.PRIMITIVES for name in function.numpy},
     np.concatenate: ops.concatenate,
     np.concat: ops.concatenate,
     np.stack: ops.stack,
-    np.where: ops.where,
+    np.where: _where,
     np.dot: ops.dot,
     np.shape: lambda v: v.shape,
     np.ndim: lambda v: v.ndim,
@@ -44,6 +52,15 @@ FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     np.array_equiv: ops.array_equiv,
     np.isposinf: ops.isposinf,
     np.isneginf: ops.isneginf,
+    **{
+        getattr(np, name): function  # all that arranges and chooses has NumPy's name
+        for module in (arrange, choosing)
+        for name, function in vars(module).items()
+        if getattr(function, "__module__", "") == module.__name__ and hasattr(np, name)
+    },
+    np.select: ops.select_first,
+    np.take: ops.take_entries,
+    np.unique_values: ops.unique,
 }
 
 METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
@@ -59,7 +76,28 @@ def call_function(function: Callable[..., Any], args: Any, settings: Any) -> Any
     """`np.sum(v, axis=0)`: the answer of our function of that name."""
     if function not in FROM_NUMPY:
         raise _unsupported(_numpy_name(function))
-    return FROM_NUMPY[function](*args, **settings)
+    try:
+        return FROM_NUMPY[function](*args, **settings)
+    except UnsupportedError:
+        raise
+    except TypeError:
+        _check_signature(function, args, settings)
+        raise
+
+
+def _check_signature(function: Callable[..., Any], args: Any, settings: Any) -> None:
+    """Raise by name if the function was called with what our own does not take."""
+    if isinstance(FROM_NUMPY[function], Primitive):
+        return  # it has looked itself
+    takes = inspect.signature(FROM_NUMPY[function])
+    try:
+        takes.bind(*args, **settings)
+    except TypeError as error:
+        raise UnsupportedError(
+            f"{_numpy_name(function)} {error} for Values.",
+            why="A keyword that is not understood would be ignored, and the result wrong.",
+            hint=f"{_numpy_name(function)}{takes}",
+        ) from None
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, settings: Any) -> Any:
@@ -111,7 +149,17 @@ def _numpy_name(function: Callable[..., Any]) -> str:
     return f"{function.__module__}.{function.__name__}".replace("numpy.", "np.")
 
 
+WRITING = ("np.put", "np.put_along_axis", "np.place", "np.putmask", "np.copyto", "np.fill_diagonal")
+
+
 def _unsupported(what: str) -> UnsupportedError:
+    if what in WRITING or what.endswith(".at"):
+        return UnsupportedError(
+            f"{what} writes into an array, and a Value cannot be changed.",
+            why="Results that were computed from it need it as it was.",
+            hint="v.at[index].set(x), .add(x), .multiply(x), .max(x), .min(x) make changed copies",
+            function=what,
+        )
     known = sorted({f"np.{function.__name__}" for function in FROM_NUMPY})
     near = difflib.get_close_matches(what, known, n=3, cutoff=0.7)
     return UnsupportedError(

@@ -33,6 +33,7 @@ from tinygrad_neuron.graph import (
     to_rows,
 )
 from tinygrad_neuron.numpy_functions import call_function, call_ufunc
+from tinygrad_neuron.ops.indexing import At, plain_index
 
 
 class Value(Node):
@@ -312,6 +313,34 @@ class Value(Node):
         """In another precision."""
         return ops.astype(self, dtype=dtype)
 
+    # ------------------------------------------------------------------ arranged differently
+
+    @property
+    def mT(self) -> "Value":  # noqa: N802  # NumPy's name
+        """The transpose of each matrix in a stack."""
+        return ops.matrix_transpose(self)
+
+    @property
+    def at(self) -> At:
+        """`v.at[index].set(x)`, `.add`, `.multiply`, `.max`, `.min`: changed copies of v."""
+        return At(self)
+
+    argpartition = ops.argpartition
+    argsort = ops.argsort
+    copy = ops.copy
+    diagonal = ops.diagonal
+    flatten = ops.ravel
+    nonzero = ops.nonzero
+    ravel = ops.ravel
+    repeat = ops.repeat
+    swapaxes = ops.swapaxes
+    take = ops.take_entries
+    trace = ops.trace
+
+    def compress(self, condition: Any, axis: Any = None) -> "Value":
+        """The entries along an axis, or of all, where the condition holds."""
+        return ops.compress(condition, self, axis)
+
     # ------------------------------------------------------------------ as a container
 
     def __len__(self) -> int:
@@ -323,13 +352,14 @@ class Value(Node):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: Any) -> "Value":
-        return ops.take(self, index=_plain_index(index))
+        return ops.take(self, index=plain_index(index))
 
     def __setitem__(self, index: Any, new: Any) -> None:
+        name = name_of(self, "v")
         raise ImmutableError(
-            f"{name_of(self)} cannot be changed in place.",
+            f"{name} cannot be changed in place.",
             why="Results that were computed from it need it as it was.",
-            hint="where(mask, new, v) makes a changed copy;  w.data[i] = x changes a leaf",
+            hint=f"{name}.at[i].set(x) makes a changed copy;  w.data[i] = x changes a leaf",
         )
 
     # ------------------------------------------------------------------ leaving the graph
@@ -453,15 +483,6 @@ def _whole_numbers(array: "np.ndarray[Any, Any]", name: str | None) -> IntegerWe
 
 
 # ------------------------------------------------------------------------------ small helpers
-
-
-def _plain_index(index: Any) -> Any:
-    """An index with the plain numbers of the Values in it: which entries is a setting."""
-    if isinstance(index, tuple):
-        return tuple(_plain_index(part) for part in index)
-    if isinstance(index, list):
-        return [_plain_index(part) for part in index]
-    return np.array(index) if isinstance(index, np.ndarray) else plain(index)
 
 
 def _text(data: Any) -> str:
