@@ -287,3 +287,7 @@ BY_HAND = {
     "matmul": matrix_products(),
 }
 """The primitives whose inputs must suit each other, or their settings."""
+
+from calls_reductions import BY_HAND as _REDUCTIONS  # noqa: E402  # it is written with the pieces
+
+BY_HAND.update(_REDUCTIONS)

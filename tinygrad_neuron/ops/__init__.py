@@ -53,10 +53,35 @@ from tinygrad_neuron.ops.linalg import dot as dot, matmul as matmul
 from tinygrad_neuron.ops.reductions import (
     all as all,
     any as any,
+    argmax as argmax,
+    argmin as argmin,
+    argsort as argsort,
+    count_nonzero as count_nonzero,
+    cumprod as cumprod,
     max as max,
     mean as mean,
     min as min,
+    prod as prod,
+    ptp as ptp,
+    recurrence as recurrence,
+    searchsorted as searchsorted,
     sum as sum,
+)
+from tinygrad_neuron.ops.running import (
+    convolution as convolution,
+    convolve as convolve,
+    correlate as correlate,
+    cross as cross,
+    cumsum as cumsum,
+    cumulative_prod as cumulative_prod,
+    cumulative_sum as cumulative_sum,
+    diff as diff,
+    ediff1d as ediff1d,
+    gradient as gradient,
+    interp as interp,
+    nancumsum as nancumsum,
+    trapezoid as trapezoid,
+    unwrap as unwrap,
 )
 from tinygrad_neuron.ops.shape import (
     broadcast_to as broadcast_to,
@@ -69,6 +94,32 @@ from tinygrad_neuron.ops.shape import (
     stack as stack,
     sum_to as sum_to,
     transpose as transpose,
+)
+from tinygrad_neuron.ops.softmax import (
+    log_softmax as log_softmax,
+    logsumexp as logsumexp,
+    softmax as softmax,
+)
+from tinygrad_neuron.ops.statistics import (
+    average as average,
+    length as length,
+    median as median,
+    nancumprod as nancumprod,
+    nanmax as nanmax,
+    nanmean as nanmean,
+    nanmedian as nanmedian,
+    nanmin as nanmin,
+    nanpercentile as nanpercentile,
+    nanprod as nanprod,
+    nanquantile as nanquantile,
+    nanstd as nanstd,
+    nansum as nansum,
+    nanvar as nanvar,
+    of_rank as of_rank,
+    percentile as percentile,
+    quantile as quantile,
+    std as std,
+    var as var,
 )
 
 PRIMITIVES = tuple(x for x in dict(globals()).values() if isinstance(x, Primitive))
