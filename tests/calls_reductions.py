@@ -39,6 +39,18 @@ def ranked(draw):
 
 
 @st.composite
+def tied_at_an_end(draw):
+    """Rows with many equal entries, and for each row the first rank or the last.
+
+    One of three in the middle can move alone and move nothing: only the ends have a corner there.
+    """
+    shape = draw(shapes(min_dims=1))
+    x = draw(arrays(shape, st.sampled_from([-1.0, 0.0, 1.0])))
+    ranks = draw(arrays((*shape[:-1], 1), st.sampled_from([0, shape[-1] - 1]), dtype=int))
+    return Call((x,), {"ranks": ranks})
+
+
+@st.composite
 def two_alike(draw):
     """Two arrays of one shape."""
     shape = draw(shapes(min_dims=1))
@@ -73,3 +85,5 @@ BY_HAND = {
     "softmax": shares(),
     "log_softmax": shares(),
 }
+
+TIED = {"of_rank": tied_at_an_end()}

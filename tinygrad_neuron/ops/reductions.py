@@ -248,7 +248,7 @@ def _extreme(
             raise ValueError(f"{of_all.name} with a where mask needs initial: it may choose none")
         return of_all(x, axis=axis, keepdims=keepdims)
     if how_many(x, axis, keepdims, True) == 0:
-        return broadcast_to(initial, shape=left_shape(x, axis, keepdims))
+        return sum(x, axis=axis, keepdims=keepdims) + initial
     return of_two(of_all(chosen(x, where, idle), axis=axis, keepdims=keepdims), initial)
 
 

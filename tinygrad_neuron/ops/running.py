@@ -202,20 +202,19 @@ def _slopes(x: Array, axis: int, h: Array, edge_order: int) -> Array:
     length = shape_of(x)[axis]
     if length < edge_order + 1:
         raise ValueError(f"gradient needs {edge_order + 1} samples along axis {axis}: {length}")
-    if ndim_of(h):
-        if shape_of(h) != (length,):
-            raise ValueError(f"{shape_of(h)} places for {length} samples along axis {axis}")
-        h = reshape(diff(h), shape=_ones(x, axis))
-    else:
-        h = broadcast_to(h, shape=tuple(length - 1 if n < 0 else 1 for n in _ones(x, axis)))
-    steps = diff(x, axis=axis)
+    if ndim_of(h) and shape_of(h) != (length,):
+        raise ValueError(f"{shape_of(h)} places for {length} samples along axis {axis}")
 
     def part(of: Array, *bounds: Any) -> Array:
         return of[_along(ndim_of(x), axis, slice(*bounds))]
 
-    each = steps / h
-    left, right = part(h, None, -1), part(h, 1, None)
-    middle = (part(each, None, -1) * right + part(each, 1, None) * left) / (left + right)
+    h = reshape(diff(h), shape=_ones(x, axis)) if ndim_of(h) else h
+    each = diff(x, axis=axis) / h
+    before, behind = part(each, None, -1), part(each, 1, None)
+    middle = 0.5 * (before + behind)
+    if ndim_of(h):  # the nearer neighbour counts for more
+        left, right = part(h, None, -1), part(h, 1, None)
+        middle = (before * right + behind * left) / (left + right)
     first, last = part(each, None, 1), part(each, -1, None)
     if edge_order == 2:  # on the parabola through three samples
         first = 2.0 * first - part(middle, None, 1)

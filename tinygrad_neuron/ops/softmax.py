@@ -57,10 +57,12 @@ def _softmax_share(g: Array, y: Array, x: Array, axis: Axes) -> Array:
     _softmax_share,
 )
 def softmax(x: Array, *, axis: Axes = -1) -> Array:
-    """exp(x) over its sum: shares that add up to 1. Of nothing but -inf every share is 0.
+    """exp(x) over its sum: shares that add up to 1.
 
     >>> softmax(np.array([0.0, 0.0, -np.inf])).tolist()
     [0.5, 0.5, 0.0]
+
+    Of nothing but -inf every share is 0.
     """
     m, distance, rest = _around_largest(x, axis)
     y = np.exp(distance) / (1.0 + rest)
@@ -82,10 +84,12 @@ def _log_softmax_share(g: Array, y: Array, x: Array, axis: Axes) -> Array:
     _log_softmax_share,
 )
 def log_softmax(x: Array, *, axis: Axes = -1) -> Array:
-    """log(softmax(x)), exact also where a share is all but 1, or too small for a float.
+    """log(softmax(x)), without the rounding of the shares.
 
     >>> log_softmax(np.array([40.0, 0.0])).tolist()
     [-4.248354255291589e-18, -40.0]
+
+    It is exact also where a share is all but 1, or too small for a float.
     """
     m, distance, rest = _around_largest(x, axis)
     y = distance - np.log1p(rest)
