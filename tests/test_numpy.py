@@ -140,15 +140,13 @@ def test_an_array_on_the_left():
 # ------------------------------------------------------------------------- refused by name
 
 REFUSED = {
-    "np.cumsum": lambda v: np.cumsum(v),
+    "np.polyadd": lambda v: np.polyadd(v, v),
     "np.linalg.svd": lambda v: np.linalg.svd(v),
     "np.linalg.norm": lambda v: np.linalg.norm(v),
     "np.fft.fft": lambda v: np.fft.fft(v),
     "np.arctan2": lambda v: np.arctan2(v, v),
     "np.rint": lambda v: np.rint(v),
     "np.einsum": lambda v: np.einsum("ij->i", v),
-    "np.prod": lambda v: np.prod(v),
-    "np.argmax": lambda v: np.argmax(v),
     "np.vstack": lambda v: np.vstack([v, v]),
     "np.add.reduce": lambda v: np.add.reduce(v),
     "np.multiply.outer": lambda v: np.multiply.outer(v, v),
@@ -175,8 +173,7 @@ def test_an_unsupported_function_is_named(name, call):
 @pytest.mark.parametrize(
     ("call", "near"),
     [
-        (lambda v: np.nansum(v), "np.sum"),
-        (lambda v: np.cumsum(v), "np.sum"),
+        (lambda v: np.polyadd(v, v), "np.add"),
         (lambda v: np.fmax(v, v), "np.max"),
         (lambda v: np.log2(v), "np.log"),
         (lambda v: np.exp2(v), "np.exp"),
@@ -192,11 +189,9 @@ def test_the_nearest_supported_function_is_named(call, near):
 @pytest.mark.parametrize(
     ("call", "keyword"),
     [
-        (lambda v: np.sum(v, where=A > 0), "where"),
-        (lambda v: np.sum(v, dtype=np.float32), "dtype"),
-        (lambda v: np.sum(v, initial=3.0), "initial"),
-        (lambda v: np.mean(v, where=A > 0), "where"),
-        (lambda v: np.max(v, initial=0.0), "initial"),
+        (lambda v: np.sum(v, dtype=int), "int"),
+        (lambda v: tn.mean(v, initial=1.0), "initial"),
+        (lambda v: tn.max(v, dtype=np.float32), "dtype"),
         (lambda v: np.exp(v, where=A > 0), "where"),
         (lambda v: np.exp(v, dtype=np.float32), "dtype"),
         (lambda v: np.add(v, v, casting="unsafe"), "casting"),
@@ -207,7 +202,7 @@ def test_the_nearest_supported_function_is_named(call, near):
         (lambda v: np.matmul(v, v, axes=[0, 1]), "axes"),
         (lambda v: tn.sum(v, axes=0), "axes"),
         (lambda v: tn.exp(v, base=2), "base"),
-        (lambda v: v.sum(dtype=float), "dtype"),
+        (lambda v: v.sum(axes=0), "axes"),
     ],
 )
 def test_an_unknown_keyword_is_refused(call, keyword):

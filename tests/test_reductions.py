@@ -567,10 +567,19 @@ def test_float32_stays(f):
     [
         *(
             lambda x, f=f: f(x)
-            for f in (np.argmax, np.argmin, np.argsort, np.count_nonzero, np.all, np.any)
+            for f in (
+                np.argmax,
+                np.argmin,
+                np.argsort,
+                np.count_nonzero,
+                np.all,
+                np.any,
+                np.nanargmax,
+            )
         ),
         lambda x: np.argmax(x, axis=1, keepdims=True),
         lambda x: np.argmin(x, 0),
+        lambda x: np.nanargmin(x, axis=0),
         lambda x: np.argsort(x, axis=0, stable=True),
         lambda x: np.count_nonzero(x, axis=1, keepdims=True),
         lambda x: np.all(x, axis=1, keepdims=True, where=MASK),

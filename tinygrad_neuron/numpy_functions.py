@@ -40,6 +40,8 @@ FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     np.gradient: ops.gradient,
     np.interp: ops.interp,
     np.median: ops.median,
+    np.nanargmax: ops.nanargmax,
+    np.nanargmin: ops.nanargmin,
     np.nancumprod: ops.nancumprod,
     np.nancumsum: ops.nancumsum,
     np.nanmax: ops.nanmax,

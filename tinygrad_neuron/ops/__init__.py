@@ -61,6 +61,8 @@ from tinygrad_neuron.ops.reductions import (
     max as max,
     mean as mean,
     min as min,
+    nanargmax as nanargmax,
+    nanargmin as nanargmin,
     prod as prod,
     ptp as ptp,
     recurrence as recurrence,

@@ -15,8 +15,18 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, Domain, Node, Primitive, Rule, dtype_of, plain, primitive
-from tinygrad_neuron.ops.elementwise import astype, maximum, minimum, positive, select
+from tinygrad_neuron.graph import (
+    Array,
+    Domain,
+    Node,
+    Primitive,
+    Rule,
+    dtype_of,
+    plain,
+    primitive,
+    tidy,
+)
+from tinygrad_neuron.ops.elementwise import astype, divide, maximum, minimum, positive, select
 from tinygrad_neuron.ops.shape import (
     Axes,
     broadcast_to,
@@ -161,7 +171,7 @@ def how_many(x: Array, axis: Axes, keepdims: bool, where: Array) -> Array:
     if where is True:
         return product(shape_of(x)[k] for k in axes_of(x, axis))
     mask = np.broadcast_to(plain(where), shape_of(x))
-    return np.sum(mask, axis=axis, keepdims=keepdims, dtype=dtype_of(x))
+    return tidy(np.sum(mask, axis=axis, keepdims=keepdims, dtype=dtype_of(x)))
 
 
 # ---------------------------------------------------------------------------- sums and means
@@ -207,7 +217,7 @@ def _mean(
     if where is True:
         return mean(x, axis=axis, keepdims=keepdims)
     total = sum(chosen(x, where, 0.0), axis=axis, keepdims=keepdims)
-    return total / how_many(x, axis, keepdims, where)
+    return divide(total, how_many(x, axis, keepdims, where))
 
 
 @keyworded(
@@ -442,6 +452,16 @@ def argmax(x: Array, axis: int | None = None, out: Any = None, *, keepdims: bool
 def argmin(x: Array, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
     """The place of the first smallest entry, as a plain whole number."""
     return np.argmin(plain(x), axis, out, keepdims=keepdims)
+
+
+def nanargmax(x: Array, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
+    """The place of the first largest of those that are numbers, as a plain whole number."""
+    return np.nanargmax(plain(x), axis, out, keepdims=keepdims)
+
+
+def nanargmin(x: Array, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
+    """The place of the first smallest of those that are numbers, as a plain whole number."""
+    return np.nanargmin(plain(x), axis, out, keepdims=keepdims)
 
 
 def argsort(x: Array, axis: int | None = -1, kind: Any = None, **order: Any) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, dtype_of, plain, primitive
-from tinygrad_neuron.ops.elementwise import astype, positive, select, square
+from tinygrad_neuron.graph import Array, dtype_of, plain, primitive, tidy
+from tinygrad_neuron.ops.elementwise import astype, divide, positive, select, sqrt, square
 from tinygrad_neuron.ops.reductions import (
     as_rows,
     axes_of,
@@ -63,12 +63,13 @@ def _deviations(x: Array, axis: Axes, where: Array, mean: Array) -> Array:
     near = np.max(plain(chosen(plain(x), where, -inf)), axis=axis, keepdims=True)
     x = chosen(x - np.where(np.isfinite(near), near, np.zeros_like(near)), where, 0.0)
     total = sum(x, axis=axis, keepdims=True)
-    return chosen(x - total / how_many(x, axis, True, where), where, 0.0)
+    return chosen(x - divide(total, how_many(x, axis, True, where)), where, 0.0)
 
 
 def _freedom(x: Array, axis: Axes, keepdims: bool, where: Array, less: Any) -> Array:
     """How many entries take part, less the degrees of freedom: at least 0."""
-    return np.maximum(how_many(x, axis, keepdims, where) - less, 0.0)[()].astype(dtype_of(x))
+    freedom = np.maximum(how_many(x, axis, keepdims, where) - less, 0.0)
+    return tidy(freedom.astype(dtype_of(x)))
 
 
 def _correction(ddof: float, correction: float | None) -> float:
@@ -97,7 +98,8 @@ def var(
     refuse_out("var", out)
     x = _floating("var", x, dtype)
     freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
-    return sum(square(_deviations(x, axis, where, mean)), axis=axis, keepdims=keepdims) / freedom
+    squares = square(_deviations(x, axis, where, mean))
+    return divide(sum(squares, axis=axis, keepdims=keepdims), freedom)
 
 
 def std(
@@ -121,7 +123,7 @@ def std(
     x = _floating("std", x, dtype)
     freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
     distance = length(_deviations(x, axis, where, mean), axis=axis, keepdims=keepdims)
-    return distance / np.sqrt(freedom)
+    return divide(distance, sqrt(freedom))
 
 
 def _floating(name: str, x: Array, dtype: Any) -> Array:
