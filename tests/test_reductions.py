@@ -273,6 +273,7 @@ def test_nan_among_the_numbers_makes_the_median_nan():
         lambda v: np.median(v, overwrite_input=True),
         lambda v: np.quantile(v, 0.5, method="inverted_cdf", weights=[1.0, 1.0, 1.0]),
         lambda v: np.cross(v[:2], v[:2]),
+        lambda v: ops.var(np.array([1.0j, 2.0])),
     ],
 )
 def test_what_cannot_be_honoured_is_refused_by_name(f):
@@ -300,7 +301,9 @@ def test_what_cannot_be_honoured_is_refused_by_name(f):
         (lambda v: ops.gradient(v[:1]), ValueError),
         (lambda v: ops.convolve(v, v, "best"), ValueError),
         (lambda v: ops.interp(v, [1.0, 2.0], [1.0]), ValueError),
+        (lambda v: ops.interp(v, v, v, period=0.0), ValueError),
         (lambda v: ops.sum(v, axis=3), ValueError),
+        (lambda v: ops.sum(v, 0, axis=0), TypeError),
     ],
 )
 def test_mistakes_are_mistakes_here_too(f, error):
@@ -622,6 +625,39 @@ def test_lists_of_values_are_stacked():
     y = ops.var([w, 1.0]) + ops.median([w, 2.0, 9.0]) + ops.prod([w, w], keepdims=True)[0]
     y.backward()
     assert w.grad == pytest.approx(0.5 * (3.0 - 1.0) + 1.0 + 6.0)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum(a=x, axis=0),
+        lambda x: np.median(a=x),
+        lambda x: np.gradient(f=x, axis=1),
+        lambda x: np.quantile(q=0.3, a=x),
+        lambda x: np.trapezoid(x=ROW, y=x, axis=0),
+    ],
+)
+def test_arrays_may_be_named(f):
+    """By NumPy's names for them."""
+    y = f(Value(A))
+    assert isinstance(y, Value)
+    np.testing.assert_allclose(y.data, f(A), rtol=1e-14)
+
+
+@pytest.mark.parametrize("x", [[1.0, np.inf, np.inf], [-np.inf, 0.0, 1.0], [1.0, 2.0, np.inf]])
+def test_the_middle_of_infinite_numbers(x):
+    """It is the one in the middle, without a warning, and owes nothing to its neighbours."""
+    assert ops.median(np.array(x)) == sorted(x)[1]
+    assert gradient(np.median, x).sum() == 1.0
+
+
+def test_a_mask_may_be_a_value():
+    """Made of the numbers themselves; it has no slope, they have."""
+    x = Value([3.0, -1.0, 5.0])
+    y = np.mean(x, where=x > 0.0) + np.max(x, where=x < 4.0, initial=0.0)
+    y.backward()
+    assert y.item() == 7.0
+    assert x.grad.tolist() == [1.5, 0.0, 0.5]
 
 
 def test_a_mask_may_change_afterwards():

@@ -5,6 +5,7 @@ here. A function without an answer is refused by name: it would return a number 
 """
 
 import difflib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,9 @@ def call_function(function: Callable[..., Any], args: Any, settings: Any) -> Any
     """`np.sum(v, axis=0)`: the answer of our function of that name."""
     if function not in FROM_NUMPY:
         raise _unsupported(_numpy_name(function))
+    if not args:  # np.sum(a=v)
+        first = next(iter(inspect.signature(function).parameters))
+        args, settings = (settings[first],), {k: x for k, x in settings.items() if k != first}
     return FROM_NUMPY[function](*args, **settings)
 
 

@@ -24,9 +24,16 @@ from tinygrad_neuron.graph import (
     dtype_of,
     plain,
     primitive,
-    tidy,
 )
-from tinygrad_neuron.ops.elementwise import astype, divide, maximum, minimum, positive, select
+from tinygrad_neuron.ops.elementwise import (
+    astype,
+    divide,
+    maximum,
+    minimum,
+    positive,
+    select,
+    stop_gradient,
+)
 from tinygrad_neuron.ops.shape import (
     Axes,
     broadcast_to,
@@ -115,7 +122,9 @@ class Keyworded(Primitive):
         self.keywords = inspect.signature(whole).parameters.keys()
 
     def __call__(self, *inputs: Array, **settings: Any) -> Any:
-        if len(inputs) == 1 and settings.keys() <= self.defaults.keys():
+        if len(inputs) <= 2 and settings.keys() <= self.defaults.keys():
+            if len(inputs) == 2:  # the axis is the first setting of all of them
+                return super().__call__(inputs[0], axis=inputs[1], **settings)
             return super().__call__(*inputs, **settings)
         if settings.keys() <= self.keywords:
             return self.whole(*inputs, **settings)
@@ -161,17 +170,24 @@ def in_precision(name: str, x: Array, dtype: Any) -> Array:
 
 def chosen(x: Array, where: Array, otherwise: float) -> Array:
     """The entries of x that take part, and in place of the others a number that does no harm."""
-    if where is True:
-        return x
-    return select(np.broadcast_to(plain(where), shape_of(x)), x, otherwise)
+    return x if where is True else select(_mask(x, where), x, otherwise)
+
+
+def _mask(x: Array, where: Array) -> Array:
+    """Which entries take part, one answer for each or fewer that are repeated."""
+    where = np.asarray(where) if isinstance(where, list | tuple | bool) else where
+    if np.broadcast_shapes(shape_of(where), shape_of(x)) != shape_of(x):
+        raise ValueError(f"a mask of shape {shape_of(where)} for an array of {shape_of(x)}")
+    return where
 
 
 def how_many(x: Array, axis: Axes, keepdims: bool, where: Array) -> Array:
     """How many entries take part in each result: a number, or an array of them."""
     if where is True:
         return product(shape_of(x)[k] for k in axes_of(x, axis))
-    mask = np.broadcast_to(plain(where), shape_of(x))
-    return tidy(np.sum(mask, axis=axis, keepdims=keepdims, dtype=dtype_of(x)))
+    ones = astype(_mask(x, where), dtype=dtype_of(x))
+    count = sum(broadcast_to(ones, shape=shape_of(x)), axis=axis, keepdims=keepdims)
+    return stop_gradient(count)
 
 
 # ---------------------------------------------------------------------------- sums and means
@@ -232,8 +248,8 @@ def mean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
 
 
 def _summands(x: Array, y: Array) -> int:
-    """How many entries of x went into each entry of y."""
-    return product(shape_of(x)) // (product(shape_of(y)) or 1)
+    """How many entries of x went into each entry of y; 1 for none, of which nothing is owed."""
+    return product(shape_of(x)) // (product(shape_of(y)) or 1) or 1
 
 
 # --------------------------------------------------------------------------------- extremes

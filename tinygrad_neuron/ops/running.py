@@ -7,7 +7,7 @@ import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Array, Domain, dtype_of, plain, primitive
-from tinygrad_neuron.ops.elementwise import remainder, select
+from tinygrad_neuron.ops.elementwise import isnan, logical_not, remainder, select
 from tinygrad_neuron.ops.reductions import (
     axes_of,
     chosen,
@@ -76,7 +76,7 @@ def nancumsum(x: Array, axis: int | None = None, dtype: Any = None, out: Any = N
     [1.0, 1.0, 4.0]
     """
     x = _array("nancumsum", x)
-    return cumsum(chosen(x, ~np.isnan(plain(x)), 0.0), axis, dtype, out)
+    return cumsum(chosen(x, logical_not(isnan(x)), 0.0), axis, dtype, out)
 
 
 def _with_initial(
@@ -367,6 +367,8 @@ def interp(
     """
     x, xp, fp = (_array("interp", each) for each in (x, xp, fp))
     if period is not None:
+        if period == 0.0:
+            raise ValueError("a period is not 0")
         left = right = None
         x, xp, fp = _around(x, xp, fp, float(period))
     if shape_of(xp) != shape_of(fp) or ndim_of(xp) != 1 or not shape_of(xp)[0]:

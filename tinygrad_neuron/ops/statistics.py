@@ -11,8 +11,21 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, dtype_of, plain, primitive, tidy
-from tinygrad_neuron.ops.elementwise import astype, divide, positive, select, sqrt, square
+from tinygrad_neuron.graph import Array, dtype_of, plain, primitive
+from tinygrad_neuron.ops.elementwise import (
+    absolute,
+    astype,
+    divide,
+    isnan,
+    logical_and,
+    logical_not,
+    maximum,
+    positive,
+    select,
+    sqrt,
+    square,
+    stop_gradient,
+)
 from tinygrad_neuron.ops.reductions import (
     as_rows,
     axes_of,
@@ -60,16 +73,15 @@ def _deviations(x: Array, axis: Axes, where: Array, mean: Array) -> Array:
         return chosen(x - mean, where, 0.0)
     if not product(shape_of(x)):
         return x
-    near = np.max(plain(chosen(plain(x), where, -inf)), axis=axis, keepdims=True)
-    x = chosen(x - np.where(np.isfinite(near), near, np.zeros_like(near)), where, 0.0)
+    near = stop_gradient(max(chosen(x, where, -inf), axis=axis, keepdims=True))
+    x = chosen(x - select(absolute(near) < inf, near, 0.0), where, 0.0)
     total = sum(x, axis=axis, keepdims=True)
     return chosen(x - divide(total, how_many(x, axis, True, where)), where, 0.0)
 
 
 def _freedom(x: Array, axis: Axes, keepdims: bool, where: Array, less: Any) -> Array:
     """How many entries take part, less the degrees of freedom: at least 0."""
-    freedom = np.maximum(how_many(x, axis, keepdims, where) - less, 0.0)
-    return tidy(freedom.astype(dtype_of(x)))
+    return maximum(astype(how_many(x, axis, keepdims, where) - less, dtype=dtype_of(x)), 0.0)
 
 
 def _correction(ddof: float, correction: float | None) -> float:
@@ -129,7 +141,14 @@ def std(
 def _floating(name: str, x: Array, dtype: Any) -> Array:
     """x in the precision that was asked for; whole numbers as float64."""
     x = in_precision(name, x, dtype)
-    return x if dtype_of(x).kind == "f" else astype(x, dtype=np.dtype(float))
+    kind = dtype_of(x).kind
+    if kind == "c":
+        raise UnsupportedError(
+            f"np.{name} takes real numbers; these are {dtype_of(x)}.",
+            why="Complex ones have no order, and a spread in two directions.",
+            hint=f"np.{name}(np.real(v))  and  np.{name}(np.imag(v))",
+        )
+    return x if kind == "f" else astype(x, dtype=np.dtype(float))
 
 
 # -------------------------------------------------------------------------------- averages
@@ -234,10 +253,10 @@ def _between(rows: Array, at: Array, n: Array) -> Array:
     high = of_rank(rows, ranks=np.minimum(ranks + 1, last))
     part = astype(at - floor, dtype=dtype_of(rows))
     # no gap where there is nothing to bridge: inf - inf is no distance
-    level = (plain(low) == plain(high)) | ((plain(part) == 0.0) & np.isinf(plain(high)))
-    gap = select(level, 0.0, high - low)
-    near = plain(part) < 0.5
-    return select(near, low + gap * part, high - gap * (1.0 - part))
+    level = (low == high) | ((part == 0.0) & (absolute(high) == inf))
+    gap = select(level, 0.0, high) - select(level, 0.0, low)
+    near = part < 0.5  # count from the nearer one, so that at 1 it is the upper one to the bit
+    return select(near, low, high) + gap * select(near, part, part - 1.0)
 
 
 def _quantile(
@@ -251,13 +270,12 @@ def _quantile(
     rows = as_rows(x, axes)
     if not shape_of(rows)[-1]:
         raise ValueError(f"np.{name} of no numbers, shape {shape}, axis {axis}")
-    missing = np.isnan(plain(rows))
-    n = np.sum(~missing, axis=-1) if skip_nan else np.full(shape_of(rows)[:-1], shape_of(rows)[-1])
-    at = _standing(reshape(q, shape=(-1,)), n, method)
-    y = _between(rows, at, n)
-    lost = missing.all(axis=-1) if skip_nan else missing.any(axis=-1)
-    if lost.any():
-        y = select(np.broadcast_to(lost[..., None], shape_of(y)), nan, y)
+    length = shape_of(rows)[-1]
+    there = sum(astype(logical_not(isnan(rows)), dtype=dtype_of(rows)), axis=-1)
+    n = np.asarray(plain(there), int) if skip_nan else np.full(shape_of(rows)[:-1], length)
+    y = _between(rows, _standing(reshape(q, shape=(-1,)), n, method), n)
+    lost = there == 0.0 if skip_nan else there < length
+    y = select(reshape(lost, shape=(*shape_of(lost), 1)), nan, y)
     count = ndim_of(y)
     y = transpose(y, axes=(count - 1, *range(count - 1)))
     return reshape(y, shape=(*shape_of(q), *left_shape(x, axis, keepdims)))
@@ -349,8 +367,8 @@ def median(
 def _present(name: str, x: Array, where: Array) -> tuple[Array, Array]:
     """x, and which of its entries are numbers and take part."""
     x = _floating(name, x, None)
-    mask = ~np.isnan(plain(x))
-    return x, mask if where is True else mask & plain(where)
+    mask = logical_not(isnan(x))
+    return x, mask if where is True else logical_and(mask, where)
 
 
 def nansum(
@@ -449,8 +467,7 @@ def _nan_extreme(
     if where is not True or initial is not None:
         return of_all(x, axis, None, keepdims, initial, present)
     y = of_all(chosen(x, present, idle), axis=axis, keepdims=keepdims)
-    lost = ~np.any(present, axis=axis, keepdims=keepdims)
-    return select(lost, nan, y) if np.any(lost) else y
+    return select(how_many(x, axis, keepdims, present) == 0.0, nan, y)
 
 
 def nanmax(
