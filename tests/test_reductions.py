@@ -4,11 +4,14 @@ Every call in the tables is one that NumPy answers. Our answer must be its answe
 slope of it along a random direction, and the gradient's gradient the slope of the gradient.
 """
 
+import warnings
 from itertools import product
 
 import mpmath
 import numpy as np
 import pytest
+from calls import QUARTERS, arrays, axis_of, shapes
+from hypothesis import assume, given, strategies as st
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, ops
@@ -190,6 +193,53 @@ OTHERS = [
 def test_numpy_s_answer_and_the_slopes_seen_nearby(f):
     """By all of its keywords, on either side of zero."""
     agrees(f, A)
+
+
+OF_ALL = {"sum": "dtype initial where", "prod": "dtype initial where", "mean": "dtype where"}
+OF_ALL |= {"max": "initial where", "min": "initial where"}
+OF_ALL |= dict.fromkeys(("var", "std"), "dtype ddof where mean")
+OF_ALL |= {f"nan{name}": keywords for name, keywords in OF_ALL.items()}
+
+
+@st.composite
+def keyword_calls(draw):
+    """A reduction, an array without ties, and any of NumPy's keywords for it."""
+    name = draw(st.sampled_from(sorted(OF_ALL)))
+    shape = draw(shapes(min_dims=1))
+    x = draw(arrays(shape, st.sampled_from(QUARTERS), unique=True))
+    axis = draw(axis_of(len(shape)))
+    given_by = OF_ALL[name].split()
+    wanted = set(draw(st.lists(st.sampled_from(given_by), unique=True)))
+    wanted |= {"initial"} if "where" in wanted and "initial" in given_by else set()
+    settings = {"axis": axis, "keepdims": draw(st.booleans())}
+    drawn = {
+        "dtype": st.just(np.float64),
+        "initial": st.sampled_from([0.3, -2.1]),
+        "ddof": st.sampled_from([0, 1, 0.5]),
+        "mean": st.just(np.mean(x, axis=axis, keepdims=True) + 0.1),
+        "where": arrays(shape[draw(st.integers(0, len(shape))) :], st.booleans(), dtype=bool),
+    }
+    settings |= {keyword: draw(drawn[keyword]) for keyword in sorted(wanted)}
+    taking_part = np.broadcast_to(settings.get("where", True), shape)
+    assume(np.all(np.sum(taking_part, axis=axis) > 2) or name.removeprefix("nan") in HARMLESS)
+    if name.startswith("nan") and draw(st.booleans()):
+        x = np.append(x.ravel()[1:], np.nan).reshape(shape) if x.size > 1 else x
+    return name, x, settings
+
+
+HARMLESS = ("sum", "prod", "max", "min")
+"""Those that have an answer for no numbers as well, or with `initial`."""
+
+
+@given(call=keyword_calls())
+def test_any_keywords_together(call):
+    """NumPy's answer, kind for kind, and the slope seen nearby."""
+    name, x, settings = call
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of no numbers
+        wanted = np.asarray(getattr(np, name)(x, **settings))
+        assume(np.all(np.isfinite(wanted)))
+        agrees(called(getattr(np, name), **settings), x)
 
 
 @pytest.mark.parametrize("mode", ["full", "same", "valid"])
