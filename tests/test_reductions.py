@@ -669,6 +669,21 @@ def test_methods_are_the_functions():
     assert v[1].searchsorted(3.0) == A[1].searchsorted(3.0)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["sum", "prod", "mean", "max", "var", "std", "median", "ptp", "cumsum", "nansum"],
+)
+def test_a_single_number_and_whole_numbers(name):
+    """A number is an array of one; whole numbers are constants like any others."""
+    ours, theirs = getattr(ops, name), getattr(np, name)
+    y = ours(Value(3.0))
+    assert y.shape == np.shape(theirs(3.0))
+    assert np.all(y.data == theirs(3.0))
+    assert gradient(lambda v: tn.sum(ours(v)), 3.0) == np.sum(ours(Value(3.0)).data) / 3.0
+    np.testing.assert_allclose(ours([1, 2, 4]), theirs([1, 2, 4]), rtol=1e-15)
+    np.testing.assert_array_equal(ops.softmax([1, 1]), [0.5, 0.5])
+
+
 def test_lists_of_values_are_stacked():
     """The package's functions take them, as they take lists of numbers."""
     w = Value(3.0)
