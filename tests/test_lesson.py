@@ -67,7 +67,41 @@ def test_row_03_guessing_measures_what_was_computed():
     guesses = guess.run(EQUATION, tries=1_000_000, seed=1)
     assert abs(guesses.hits - 549.8) < 4 * 23.4
     assert guess.chance_of_whole(EQUATION, (0, 10), 1.0) == 1 / 121
-    assert guess.run(EQUATION, whole=True).bests[-1].point == (5.0, 1.0)
+    whole = guess.run(EQUATION, whole=True)
+    assert [abs(best.error) for best in whole.bests] == [2296, 212, 44, 8, 0]
+    assert whole.bests[-1].point == (5.0, 1.0)
+    assert guess.run(parse("x = 10"), whole=True).bests[-1].point == (10.0,)
+
+
+@pytest.mark.parametrize(
+    ("text", "box"),
+    [
+        ("3a - 2b + c = 7", (-3, 4)),
+        ("-x - 2y = 1", (-1, 2)),
+        ("a+b+c+d = 9", (1, 5)),
+        ("2a = 7", (3, 4)),
+    ],
+)
+def test_row_03_the_chance_is_known_for_any_equation(text, box):
+    """A million points, drawn and counted here, land as often as the volume says."""
+    equation, n = parse(text), 1_000_000
+    points = np.random.default_rng(3).uniform(*box, (n, len(equation.names)))
+    errors = points @ np.array(equation.inputs) - float(equation.target)
+    chance = guess.chance_of_any(equation, box, 0.5)
+    assert abs(np.mean(np.abs(errors) < 0.5) - chance) < 5 * math.sqrt(chance * (1 - chance) / n)
+
+
+def test_row_03_the_bests_are_those_of_one_long_list():
+    """Guessed in batches or all at once: the same points, the same bests, the same numbers."""
+    n = 3 * guess.BATCH + 5
+    points = np.random.default_rng(0).uniform(0, 10, (n, 2))
+    sizes = np.abs(points @ [256.0, 212.0] - 1492)
+    best_before = np.minimum.accumulate([math.inf, *sizes[:-1]])
+    numbers = (np.flatnonzero(sizes < best_before) + 1).tolist()
+    guesses = guess.run(EQUATION, tries=n)
+    assert [best.number for best in guesses.bests] == numbers
+    assert guesses.bests[-1].point == tuple(points[numbers[-1] - 1])
+    assert (guesses.hits, guesses.tries) == (np.count_nonzero(sizes < 1), n)
 
 
 def test_row_04_guessing_does_not_learn():
@@ -100,6 +134,15 @@ def test_row_06_nudging_y_first_goes_round_for_ever():
     walk = nudge.run(EQUATION, first="y")
     assert (walk.ending, walk.cycle, walk.best) == ("cycle", 4, 8)
     assert (walk.moves[-1].number, walk.same_as) == (15, 11)
+
+
+def test_row_06_nudging_with_three_unknowns():
+    """A negative coefficient turns the move round; together, one move there and one back."""
+    walk = nudge.run(parse("3a - 2b + c = 7"))
+    assert [int(move.error) for move in walk.moves] == [-7, -4, -2, -1, 2, 0]
+    assert walk.moves[-1].position == (2, 0, 1)
+    together = nudge.run(parse("a + b + c = 1"), together=True)
+    assert (together.ending, together.cycle, together.best) == ("cycle", 2, 1)
 
 
 def test_row_06_few_starts_are_lucky():
@@ -351,6 +394,13 @@ def test_row_19_scaling_the_inputs_is_scaling_alpha(scale, limit, steps):
     assert (learnt.history.updates if learnt.succeeded else None) == steps
 
 
+def test_row_19_a_scaled_answer_is_told_in_the_unknowns_as_written():
+    """The weights are 100 times larger, x and y are not."""
+    learnt = learn.run(EQUATION, scale=100)
+    assert learnt.history.last.weights == pytest.approx([345.7205, 286.2998], abs=1e-4)
+    assert "(divided by 100): x = 3.4572, y = 2.863." in " ".join(learn.screen(learnt).split())
+
+
 def test_row_19_dividing_the_whole_equation_by_four_is_not_enough():
     """64 w1 + 53 w2 = 373 still multiplies the error by -12.81."""
     learnt = learn.run(parse("64x + 53y = 373"), alpha=0.001)
@@ -416,6 +466,14 @@ def test_row_23_the_bias_can_be_learnt_as_well():
     assert learnt.verdict.limit == pytest.approx(9.0513e-06, rel=1e-5)
     assert learnt.verdict.curvature == pytest.approx(2 * 110_481)
     assert learnt.history.last.weights == pytest.approx([3.457174, 2.862972, 0.013505], abs=1e-6)
+
+
+def test_row_23_the_remedies_know_of_the_bias():
+    """Dividing the inputs leaves the bias as it is: 867 steps, not 946, and so many are taken."""
+    screen = learn.screen(learn.run(EQUATION, bias=True, alpha=0.001))
+    assert "--scale 100        the same alpha, inputs 2.56 and 2.12: 867 steps" in screen
+    scaled = learn.run(EQUATION, bias=True, alpha=0.001, scale=100)
+    assert scaled.history.updates == 867
 
 
 @pytest.mark.parametrize(("alpha", "steps"), [(9.0506e-06, 156), (1 / 206_930, 278)])

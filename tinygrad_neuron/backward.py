@@ -59,19 +59,20 @@ def _shares(node: Node, g: Array, since: int, record: bool) -> list[tuple[Node, 
     args = inputs if record else [x._data if isinstance(x, Node) else x for x in inputs]
     shares = []
     for i, x in enumerate(inputs):
-        if not isinstance(x, Node) or x.birth < since or not _moves(x._data):
+        if not isinstance(x, Node) or x.birth < since:
             continue
         rule = function.rule(i)
-        if rule is not None:
-            try:
-                share = rule(g, y, *args, **settings)
-            except (ArithmeticError, ValueError):  # Python's floats refuse 1/0
-                if record or any(np.ndim(arg) for arg in args):
-                    raise
-                share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
-            if function.steep:
-                share = excused(share, g)
-            shares.append((x, _fitted(share, x, node)))
+        if rule is None or not _moves(x._data):
+            continue
+        try:
+            share = rule(g, y, *args, **settings)
+        except (ArithmeticError, ValueError):  # Python's floats refuse 1/0
+            if record or any(np.ndim(arg) for arg in args):
+                raise
+            share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
+        if function.steep:
+            share = excused(share, g)
+        shares.append((x, _fitted(share, x, node)))
     return shares
 
 
@@ -82,15 +83,13 @@ def _moves(data: Array) -> bool:
 
 def _fitted(share: Array, x: Node, node: Node) -> Array:
     """A share as its input keeps it: in its shape and precision."""
-    target, number = x._data, plain(share)
-    if type(target) is float:
-        if type(number) is float:
-            return share
-    elif (
-        type(number) is np.ndarray and number.shape == target.shape and number.dtype == target.dtype
-    ):
+    target = x._data
+    if type(share) is type(target) is float:
         return share
-    if shape_of(number) != shape_of(target):
+    as_it_is = type(share) is type(target) is np.ndarray and share.shape == target.shape
+    if as_it_is and share.dtype is target.dtype:
+        return share
+    if shape_of(share) != shape_of(target):
         if not node.primitive.broadcasts or _misfit(share, x):  # type: ignore[union-attr]
             raise _misshapen(share, x, node)
         share = sum_to(share, shape=shape_of(target))
@@ -109,7 +108,7 @@ def excused(share: Array, g: Array) -> Array:
     if type(number) is float:
         return 0.0 if number != number and plain(g) == 0.0 else share
     flat = number.ravel()
-    total = np.dot(flat, flat)  # the fastest way past all that is well: nan if there is one
+    total = flat.dot(flat)  # the fastest way past all that is well: nan if there is one
     if total == total:
         return share
     lost = np.isnan(number)

@@ -57,7 +57,10 @@ class Data(np.ndarray[Any, Any]):
                 why="They are a computed result, or only a part of a leaf's data.",
                 hint="w.data[i] = x  in one piece, on a leaf;  or work on a copy: np.array(v.data)",
             )
-        self.owner.data = new
+        if type(new) is np.ndarray and new.shape == self.shape and new.dtype == self.dtype:
+            self.owner.renew(new)  # made above, for this: no copy is needed
+        else:
+            self.owner.data = new
         view: Data = self.owner.data
         return view
 

@@ -6,19 +6,23 @@ with the numbers, why, and what to do. `.code` names the kind (TN103), `.data` h
 """
 
 import linecache
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-_PACKAGE = str(Path(__file__).parent)
+import numpy as np
+
+# the frames between a mistake and the engine that noticed it: the engine's own, and NumPy's
+_OURS = tuple(str(Path(module).parent) + os.sep for module in (__file__, np.__file__))
 
 
 def caller() -> FrameType | None:
-    """The innermost frame that runs somebody else's code: the line to show."""
+    """The innermost frame that runs a person's own code: the line to show."""
     frame: FrameType | None = sys._getframe(1)
-    while frame and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
     return frame
 
@@ -29,7 +33,8 @@ def place(frame: FrameType | None) -> str:
         return ""
     path, line = frame.f_code.co_filename, frame.f_lineno
     source = linecache.getline(path, line, frame.f_globals).strip()
-    return f"{Path(path).name}:{line}  {source}".rstrip()
+    name = "cell" if "ipykernel_" in path else Path(path).name
+    return f"{name}:{line}  {source}".rstrip()
 
 
 def name_of(thing: object, otherwise: str = "the Value") -> str:

@@ -125,13 +125,15 @@ def _index(equation: Equation, first: str | None) -> int:
 
 
 def _fixed(equation: Equation, rule: Rule, start: Position) -> Nudges:
-    seen: dict[State, int] = {}
+    # the same place means the same turn: on the way every unknown moved an even number of times,
+    # and none more than once more than another, so all moved equally often
+    seen: dict[Position, int] = {}
     moves = []
-    for move, turn in itertools.islice(_walk(equation, rule, start), MOST_EXACT_MOVES + 1):
+    for move, _ in itertools.islice(_walk(equation, rule, start), MOST_EXACT_MOVES + 1):
         moves.append(move)
         if not move.error:
             return Nudges(equation, rule, tuple(moves), "solved")
-        before = seen.setdefault((move.position, turn), move.number)
+        before = seen.setdefault(move.position, move.number)
         if before != move.number:
             return Nudges(equation, rule, tuple(moves), "cycle", before)
     return Nudges(equation, rule, tuple(moves), "budget")

@@ -12,7 +12,7 @@ def _left_share(g: Array, y: Array, a: Array, b: Array) -> Array:
         return expand_dims(g, axis=-1) * b if ndim_of(a) > 1 else g * b
     if ndim_of(a) == 1:
         return matmul(b, expand_dims(g, axis=-1))[..., 0]
-    return matmul(g, swap(b))
+    return g @ swap(b)
 
 
 def _right_share(g: Array, y: Array, a: Array, b: Array) -> Array:
@@ -21,7 +21,7 @@ def _right_share(g: Array, y: Array, a: Array, b: Array) -> Array:
         return expand_dims(g, axis=-2) * expand_dims(a, axis=-1) if ndim_of(b) > 1 else g * a
     if ndim_of(b) == 1:
         return matmul(swap(a), expand_dims(g, axis=-1))[..., 0]
-    return matmul(swap(a), g)
+    return swap(a) @ g
 
 
 @primitive(

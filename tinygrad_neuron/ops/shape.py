@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def transpose(x: Array, *, axes: tuple[int, ...] | None = None) -> Array:
 def swap(x: Array) -> Array:
     """The last two axes exchanged: the transpose of each matrix in a stack."""
     n = ndim_of(x)
-    return transpose(x, axes=(*range(n - 2), n - 1, n - 2)) if n > 2 else transpose(x)
+    return transpose(x, axes=(*range(n - 2), n - 1, n - 2)) if n > 2 else x.T
 
 
 @primitive(
@@ -59,6 +60,12 @@ def swap(x: Array) -> Array:
 )
 def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     """x, repeated along new axes and along axes of length 1 until it has this shape."""
+    if type(x) is float:  # what sum and mean owe: a view of one number, without NumPy's checks
+        view: np.ndarray[Any, Any] = np.ndarray(
+            shape, buffer=np.array(x), strides=(0,) * len(shape)
+        )
+        view.flags.writeable = False
+        return view
     return np.broadcast_to(x, shape)
 
 
