@@ -97,6 +97,8 @@ KEYWORDS = [
     ),
     called(np.sum, 0, np.float64, None, True, 2.0, MASK),
     called(np.mean, axis=0, where=MASK),
+    called(np.mean, axis=0, dtype=np.float64),
+    called(np.max, 0, None, True),
     called(np.mean, 1, np.float64, None, True, where=MASK),
     *(
         called(function, **more)
@@ -581,6 +583,12 @@ def test_shares_along_axes(axis):
         (lambda v: ops.log_softmax(v, axis=1), np.zeros((0, 2))),
         (lambda v: np.diff(v, axis=1), np.zeros((0, 1))),
         (lambda v: ops.length(v, axis=0), [0.0, 0.0]),
+        (lambda v: np.mean(v, axis=1), []),
+        (lambda v: np.prod(v, axis=1), []),
+        (lambda v: np.std(v, axis=1), []),
+        (lambda v: np.var(v, axis=(0, 1), ddof=-1), 0.0),
+        (lambda v: np.nanmean(v, axis=1), []),
+        (lambda v: np.median(v, axis=1), []),
     ],
 )
 def test_of_nothing(f, wanted):
