@@ -295,13 +295,13 @@ BY_HAND = {
 }
 """The primitives whose inputs must suit each other, or their settings."""
 
-from calls_ufuncs import UFUNCS_BY_HAND  # noqa: E402  # it is written with the pieces above
-
-BY_HAND |= UFUNCS_BY_HAND
 TIED = {}
 """Those whose ties are made in a way of their own."""
 
-import calls_shape  # noqa: E402  # which builds on the pieces above
+import calls_reductions  # noqa: E402  # these build on the pieces above
+import calls_shape  # noqa: E402
+import calls_ufuncs  # noqa: E402
 
-BY_HAND |= calls_shape.BY_HAND
-TIED |= calls_shape.TIED
+for more in (calls_reductions, calls_shape, calls_ufuncs):
+    BY_HAND |= more.BY_HAND
+    TIED |= getattr(more, "TIED", {})

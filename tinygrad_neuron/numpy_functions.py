@@ -61,6 +61,41 @@ FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     np.select: ops.select_first,
     np.take: ops.take_entries,
     np.unique_values: ops.unique,
+    np.argmax: ops.argmax,
+    np.argmin: ops.argmin,
+    np.average: ops.average,
+    np.convolve: ops.convolve,
+    np.correlate: ops.correlate,
+    np.count_nonzero: ops.count_nonzero,
+    np.cross: ops.cross,
+    np.cumulative_prod: ops.cumulative_prod,
+    np.cumulative_sum: ops.cumulative_sum,
+    np.diff: ops.diff,
+    np.ediff1d: ops.ediff1d,
+    np.gradient: ops.gradient,
+    np.interp: ops.interp,
+    np.median: ops.median,
+    np.nanargmax: ops.nanargmax,
+    np.nanargmin: ops.nanargmin,
+    np.nancumprod: ops.nancumprod,
+    np.nancumsum: ops.nancumsum,
+    np.nanmax: ops.nanmax,
+    np.nanmean: ops.nanmean,
+    np.nanmedian: ops.nanmedian,
+    np.nanmin: ops.nanmin,
+    np.nanpercentile: ops.nanpercentile,
+    np.nanprod: ops.nanprod,
+    np.nanquantile: ops.nanquantile,
+    np.nanstd: ops.nanstd,
+    np.nansum: ops.nansum,
+    np.nanvar: ops.nanvar,
+    np.percentile: ops.percentile,
+    np.ptp: ops.ptp,
+    np.quantile: ops.quantile,
+    np.searchsorted: ops.searchsorted,
+    np.std: ops.std,
+    np.trapezoid: ops.trapezoid,
+    np.var: ops.var,
 }
 
 METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
@@ -69,6 +104,9 @@ METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.minimum, "reduce"): ops.min,
     (np.logical_and, "reduce"): ops.all,
     (np.logical_or, "reduce"): ops.any,
+    (np.multiply, "reduce"): ops.prod,
+    (np.add, "accumulate"): ops.cumsum,
+    (np.multiply, "accumulate"): ops.cumprod,
 }
 
 
@@ -76,6 +114,9 @@ def call_function(function: Callable[..., Any], args: Any, settings: Any) -> Any
     """`np.sum(v, axis=0)`: the answer of our function of that name."""
     if function not in FROM_NUMPY:
         raise _unsupported(_numpy_name(function))
+    if not args:  # np.sum(a=v)
+        first = next(iter(inspect.signature(function).parameters))
+        args, settings = (settings[first],), {k: x for k, x in settings.items() if k != first}
     try:
         return FROM_NUMPY[function](*args, **settings)
     except UnsupportedError:

@@ -260,29 +260,63 @@ class Value(Node):
     relu = unary_method(ops.relu)
     softplus = unary_method(ops.softplus)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> "Value":
+    # NumPy's keywords, and their order, are those of the functions
+
+    def sum(self, axis: Any = None, *more: Any, **settings: Any) -> "Value":
         """All entries added up, or those along an axis."""
-        return ops.sum(self, axis=axis, keepdims=keepdims)
+        return ops.sum(self, axis, *more, **settings)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> "Value":
+    def mean(self, axis: Any = None, *more: Any, **settings: Any) -> "Value":
         """The mean of all entries, or along an axis."""
-        return ops.mean(self, axis=axis, keepdims=keepdims)
+        return ops.mean(self, axis, *more, **settings)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> "Value":
+    def prod(self, axis: Any = None, *more: Any, **settings: Any) -> "Value":
+        """All entries multiplied, or those along an axis."""
+        return ops.prod(self, axis, *more, **settings)
+
+    def max(self, axis: Any = None, *more: Any, **settings: Any) -> "Value":
         """The largest entry, or along an axis; ties share the gradient equally."""
-        return ops.max(self, axis=axis, keepdims=keepdims)
+        return ops.max(self, axis, *more, **settings)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> "Value":
+    def min(self, axis: Any = None, *more: Any, **settings: Any) -> "Value":
         """The smallest entry, or along an axis; ties share the gradient equally."""
-        return ops.min(self, axis=axis, keepdims=keepdims)
+        return ops.min(self, axis, *more, **settings)
 
-    def all(self, axis: Any = None) -> Any:
+    def var(self, axis: Any = None, *more: Any, **settings: Any) -> "Value":
+        """The variance of all entries, or along an axis."""
+        return ops.var(self, axis, *more, **settings)
+
+    def std(self, axis: Any = None, *more: Any, **settings: Any) -> "Value":
+        """The standard deviation of all entries, or along an axis."""
+        return ops.std(self, axis, *more, **settings)
+
+    def cumsum(self, axis: Any = None, *more: Any, **settings: Any) -> "Value":
+        """The running sums along an axis, or of all entries in a row."""
+        return ops.cumsum(self, axis, *more, **settings)
+
+    def cumprod(self, axis: Any = None, *more: Any, **settings: Any) -> "Value":
+        """The running products along an axis, or of all entries in a row."""
+        return ops.cumprod(self, axis, *more, **settings)
+
+    def all(self, axis: Any = None, *more: Any, **settings: Any) -> Any:
         """Whether every entry holds, as a plain answer."""
-        return ops.all(self, axis=axis)
+        return ops.all(self, axis, *more, **settings)
 
-    def any(self, axis: Any = None) -> Any:
+    def any(self, axis: Any = None, *more: Any, **settings: Any) -> Any:
         """Whether some entry holds, as a plain answer."""
-        return ops.any(self, axis=axis)
+        return ops.any(self, axis, *more, **settings)
+
+    def argmax(self, axis: Any = None, *more: Any, **settings: Any) -> Any:
+        """The place of the first largest entry, as a plain answer."""
+        return ops.argmax(self, axis, *more, **settings)
+
+    def argmin(self, axis: Any = None, *more: Any, **settings: Any) -> Any:
+        """The place of the first smallest entry, as a plain answer."""
+        return ops.argmin(self, axis, *more, **settings)
+
+    def searchsorted(self, v: Any, *more: Any, **settings: Any) -> Any:
+        """Where v would stand among the sorted entries, as a plain answer."""
+        return ops.searchsorted(self, v, *more, **settings)
 
     def dot(self, other: Array) -> "Value":
         """NumPy's dot product with another array."""

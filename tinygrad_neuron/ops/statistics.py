@@ -1,0 +1,554 @@
+"""What numbers have in common: their spread, their middle, and the same where some are missing.
+
+Nearly all of it is written with sums and products. Two things are primitives: a length, because
+squares overflow long before it does and its slope at 0 is a choice; and the entry of a rank, for
+those that tie for a rank share its gradient, as they do for the largest.
+"""
+
+from math import inf, nan, prod as product
+from typing import Any
+
+import numpy as np
+
+from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.graph import Array, dtype_of, plain, primitive
+from tinygrad_neuron.ops.elementwise import (
+    absolute,
+    astype,
+    divide,
+    isnan,
+    logical_and,
+    logical_not,
+    maximum,
+    positive,
+    select,
+    sqrt,
+    square,
+    stop_gradient,
+)
+from tinygrad_neuron.ops.reductions import (
+    as_rows,
+    axes_of,
+    chosen,
+    cumprod,
+    how_many,
+    in_precision,
+    left_shape,
+    max,
+    mean,
+    min,
+    prod,
+    refuse_out,
+    spread,
+    sum,
+)
+from tinygrad_neuron.ops.shape import Axes, broadcast_to, ndim_of, reshape, shape_of, transpose
+
+# ----------------------------------------------------------------------------------- spread
+
+
+def _length_share(g: Array, y: Array, x: Array, axis: Axes, keepdims: bool) -> Array:
+    """g along the unit vector; 0 at the origin, which has none."""
+    shape = shape_of(x)
+    y = spread(y, shape, axis)
+    return select(y == 0.0, 0.0, spread(g, shape, axis) * (x / select(y == 0.0, 1.0, y)))
+
+
+@primitive(
+    _length_share,
+    kink="slope 0 at the origin",
+)
+def length(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
+    """The square root of the sum of squares, from 1e-300 to 1e300."""
+    size = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
+    exponent = np.where(np.isfinite(size) & (size > 0.0), np.frexp(size)[1] - 1, 0)
+    unit = np.ldexp(np.ones_like(size), exponent)  # a power of two: dividing by it rounds nothing
+    y = unit * np.sqrt(np.sum(np.square(x / unit), axis=axis, keepdims=True))
+    return y if keepdims else np.reshape(y, left_shape(x, axis, keepdims))
+
+
+def _deviations(x: Array, axis: Axes, where: Array, mean: Array) -> Array:
+    """How far each entry is from the mean; exactly 0 if all are equal."""
+    if mean is not None:
+        return chosen(x - mean, where, 0.0)
+    if not product(shape_of(x)):
+        return x
+    near = stop_gradient(max(chosen(x, where, -inf), axis=axis, keepdims=True))
+    x = chosen(x - select(absolute(near) < inf, near, 0.0), where, 0.0)
+    total = sum(x, axis=axis, keepdims=True)
+    return chosen(x - divide(total, how_many(x, axis, True, where)), where, 0.0)
+
+
+def _freedom(x: Array, axis: Axes, keepdims: bool, where: Array, less: Any) -> Array:
+    """How many entries take part, less the degrees of freedom: at least 0."""
+    return maximum(astype(how_many(x, axis, keepdims, where) - less, dtype=dtype_of(x)), 0.0)
+
+
+def _correction(ddof: float, correction: float | None) -> float:
+    if correction is not None and ddof != 0:
+        raise ValueError("ddof and correction are two names for one number: give one of them")
+    return ddof if correction is None else correction
+
+
+def var(
+    x: Array,
+    axis: Axes = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Array = True,
+    mean: Array = None,
+    correction: float | None = None,
+) -> Array:
+    """The variance: the mean squared distance from the mean, over n - ddof.
+
+    >>> var([1.0, 2.0, 3.0, 6.0])
+    3.5
+    """
+    refuse_out("var", out)
+    x = _floating("var", x, dtype)
+    freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
+    squares = square(_deviations(x, axis, where, mean))
+    return divide(sum(squares, axis=axis, keepdims=keepdims), freedom)
+
+
+def std(
+    x: Array,
+    axis: Axes = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Array = True,
+    mean: Array = None,
+    correction: float | None = None,
+) -> Array:
+    """The standard deviation: the root of the variance. If all entries are equal its slope is 0.
+
+    >>> std([2.0, 4.0])
+    1.0
+    """
+    refuse_out("std", out)
+    x = _floating("std", x, dtype)
+    freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
+    distance = length(_deviations(x, axis, where, mean), axis=axis, keepdims=keepdims)
+    return divide(distance, sqrt(freedom))
+
+
+def _floating(name: str, x: Array, dtype: Any) -> Array:
+    """x in the precision that was asked for; whole numbers as float64."""
+    x = in_precision(name, x, dtype)
+    kind = dtype_of(x).kind
+    if kind == "c":
+        raise UnsupportedError(
+            f"np.{name} takes real numbers; these are {dtype_of(x)}.",
+            why="Complex ones have no order, and a spread in two directions.",
+            hint=f"np.{name}(np.real(v))  and  np.{name}(np.imag(v))",
+        )
+    return x if kind == "f" else astype(x, dtype=np.dtype(float))
+
+
+# -------------------------------------------------------------------------------- averages
+
+
+def average(
+    x: Array,
+    axis: Axes = None,
+    weights: Array = None,
+    returned: bool = False,
+    *,
+    keepdims: bool = False,
+) -> Any:
+    """The mean, in which some count more than others; the weights have gradients too.
+
+    >>> average([1.0, 4.0], weights=[2.0, 1.0])
+    2.0
+
+    With `returned=True` also the sum of the weights. Raises `ZeroDivisionError` where that is 0.
+    """
+    x = _floating("average", x, None)
+    if weights is None:
+        y = mean(x, axis=axis, keepdims=keepdims)
+        total = broadcast_to(float(how_many(x, axis, keepdims, True)), shape=shape_of(y))
+        return (y, total) if returned else y
+    weights = _beside(x, axis, in_precision("average", weights, None))
+    total = sum(weights, axis=axis, keepdims=keepdims)
+    if np.any(plain(total) == 0.0):
+        raise ZeroDivisionError("the weights add up to 0: there is no average")
+    y = sum(x * weights, axis=axis, keepdims=keepdims) / total
+    return (y, broadcast_to(total, shape=shape_of(y))) if returned else y
+
+
+def _beside(x: Array, axis: Axes, weights: Array) -> Array:
+    """One weight for each entry, or one for each place along the axes."""
+    shape = shape_of(x)
+    if shape_of(weights) == shape:
+        return weights
+    if axis is None:
+        raise TypeError(
+            f"the weights have shape {shape_of(weights)}, the numbers {shape}: say axis="
+        )
+    axes = axes_of(x, axis)
+    if shape_of(weights) != tuple(shape[k] for k in axes):
+        raise ValueError(f"weights of shape {shape_of(weights)} for the axes {axes} of {shape}")
+    weights = transpose(weights, axes=tuple(int(k) for k in np.argsort(axes)))
+    weights = reshape(weights, shape=tuple(n if k in axes else 1 for k, n in enumerate(shape)))
+    return broadcast_to(weights, shape=shape)
+
+
+# ------------------------------------------------------------------------------- quantiles
+
+
+def _rank_share(g: Array, y: Array, x: Array, ranks: Any) -> Array:
+    """Each result's gradient in equal parts to the entries that tie for its rank."""
+    of = x[..., None, :] == y[..., :, None]
+    ties = sum(of, axis=-1, keepdims=True)
+    return sum(select(of, g[..., :, None] / ties, 0.0), axis=-2)
+
+
+@primitive(
+    _rank_share,
+    kink="where several tie for a rank, equal parts for each",
+    steep=False,
+)
+def of_rank(x: Array, *, ranks: "np.ndarray[Any, Any]") -> Array:
+    """The entries of these ranks in each row: 0 for the smallest of it. Ranks have rows as well."""
+    return np.take_along_axis(np.sort(x, axis=-1), ranks, axis=-1)
+
+
+# where the q-quantile stands among n sorted entries: at n q + a + q (1 - a - b) - 1
+PLOTTING = {
+    "linear": (1.0, 1.0),
+    "interpolated_inverted_cdf": (0.0, 1.0),
+    "hazen": (0.5, 0.5),
+    "weibull": (0.0, 0.0),
+    "median_unbiased": (1.0 / 3.0, 1.0 / 3.0),
+    "normal_unbiased": (3.0 / 8.0, 3.0 / 8.0),
+}
+
+
+def _standing(q: Array, n: Array, method: Any) -> Array:
+    """Where the quantile stands in a row of n: between rank 2 and rank 3 at 2.5, say."""
+    n = np.asarray(n)[..., None]
+    if method not in PLOTTING:
+        # of the numbers 0, 1, 2 ... the quantile is where it stands: NumPy's steps as they are
+        asked = np.unique(n).tolist()
+        steps = {k: np.quantile(np.arange(k or 1.0), plain(q), method=method) for k in asked}
+        return np.array([steps[k] for k in n.ravel().tolist()]).reshape(*n.shape[:-1], -1)
+    a, b = PLOTTING[method]
+    at = n * q + (a + q * (1.0 - a - b)) - 1.0 if method != "linear" else (n - 1.0) * q
+    last = np.maximum(n - 1.0, 0.0)
+    return select(at < 0.0, 0.0, select(at > last, last, at))
+
+
+def _between(rows: Array, at: Array, n: Array) -> Array:
+    """The numbers at these standings: of two neighbours each in proportion to its nearness."""
+    floor = np.floor(plain(at))
+    last = np.maximum(np.asarray(n)[..., None] - 1, 0)
+    ranks = np.minimum(floor, last).astype(int)
+    low = of_rank(rows, ranks=ranks)
+    high = of_rank(rows, ranks=np.minimum(ranks + 1, last))
+    part = astype(at - floor, dtype=dtype_of(rows))
+    # no gap where there is nothing to bridge: inf - inf is no distance
+    level = (low == high) | ((part == 0.0) & (absolute(high) == inf))
+    gap = select(level, 0.0, high) - select(level, 0.0, low)
+    near = part < 0.5  # count from the nearer one, so that at 1 it is the upper one to the bit
+    return select(near, low, high) + gap * select(near, part, part - 1.0)
+
+
+def _quantile(
+    name: str, x: Array, q: Array, axis: Axes, keepdims: bool, method: str, skip_nan: bool
+) -> Array:
+    """The quantiles of x along the axes, the axes of q first; nan counts as missing, or as nan."""
+    x = _floating(name, x, None)
+    if not np.all((plain(q) >= 0.0) & (plain(q) <= 1.0)):
+        raise ValueError(f"np.{name}: a quantile lies from 0 to 1, a percentile from 0 to 100")
+    shape, axes = shape_of(x), axes_of(x, axis)
+    rows = as_rows(x, axes)
+    if not shape_of(rows)[-1]:
+        raise ValueError(f"np.{name} of no numbers, shape {shape}, axis {axis}")
+    length = shape_of(rows)[-1]
+    there = sum(astype(logical_not(isnan(rows)), dtype=dtype_of(rows)), axis=-1)
+    n = np.asarray(plain(there), int) if skip_nan else np.full(shape_of(rows)[:-1], length)
+    y = _between(rows, _standing(reshape(q, shape=(-1,)), n, method), n)
+    lost = there == 0.0 if skip_nan else there < length
+    y = select(reshape(lost, shape=(*shape_of(lost), 1)), nan, y)
+    count = ndim_of(y)
+    y = transpose(y, axes=(count - 1, *range(count - 1)))
+    return reshape(y, shape=(*shape_of(q), *left_shape(x, axis, keepdims)))
+
+
+def _only(name: str, out: Any, overwrite_input: bool, weights: Any = None) -> None:
+    """Raise for what cannot be honoured."""
+    refuse_out(name, out)
+    if overwrite_input or weights is not None:
+        keyword = "weights" if weights is not None else "overwrite_input"
+        raise UnsupportedError(
+            f"np.{name} of a Value takes no {keyword}.",
+            why="A Value is never overwritten."
+            if overwrite_input
+            else "With weights a quantile steps from entry to entry: it has no slope by them.",
+            hint=f"np.{name}(v, ...)  without {keyword}",
+        )
+
+
+def _as_q(q: Array, x: Array, of: float) -> Array:
+    """A quantile as a number from 0 to 1, in a list or not; a plain one in the precision of x."""
+    if isinstance(q, list | tuple):
+        q = positive(q)
+    return q / of
+
+
+def quantile(
+    x: Array,
+    q: Array,
+    axis: Axes = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: Array = None,
+) -> Array:
+    """The number below which a part q of them lies. Entries that tie for a rank share its gradient.
+
+    >>> quantile([1.0, 2.0, 4.0, 8.0], 0.5)
+    3.0
+
+    Differentiable by x, and by q where the method interpolates. The methods are NumPy's (Hyndman
+    and Fan, Sample Quantiles in Statistical Packages, 1996).
+    """
+    _only("quantile", out, overwrite_input, weights)
+    return _quantile("quantile", x, _as_q(q, x, 1.0), axis, keepdims, method, False)
+
+
+def percentile(
+    x: Array,
+    q: Array,
+    axis: Axes = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: Array = None,
+) -> Array:
+    """The quantile, with q in hundredths.
+
+    >>> percentile([1.0, 2.0, 4.0, 8.0], 50)
+    3.0
+    """
+    _only("percentile", out, overwrite_input, weights)
+    return _quantile("percentile", x, _as_q(q, x, 100.0), axis, keepdims, method, False)
+
+
+def median(
+    x: Array,
+    axis: Axes = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    keepdims: bool = False,
+) -> Array:
+    """The one in the middle; of an even number, the mean of both.
+
+    >>> median([1.0, 2.0, 4.0, 8.0])
+    3.0
+    """
+    _only("median", out, overwrite_input)
+    return _quantile("median", x, 0.5, axis, keepdims, "linear", False)
+
+
+# ----------------------------------------------------------------------- with numbers missing
+
+
+def _present(name: str, x: Array, where: Array) -> tuple[Array, Array]:
+    """x, and which of its entries are numbers and take part."""
+    x = _floating(name, x, None)
+    mask = logical_not(isnan(x))
+    return x, mask if where is True else logical_and(mask, where)
+
+
+def nansum(
+    x: Array,
+    axis: Axes = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Array = None,
+    where: Array = True,
+) -> Array:
+    """The sum of those that are numbers.
+
+    >>> nansum([1.0, float("nan"), 3.0])
+    4.0
+    """
+    x, present = _present("nansum", x, where)
+    settings = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims}
+    return sum(x, **settings, initial=initial, where=present)
+
+
+def nanprod(
+    x: Array,
+    axis: Axes = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Array = None,
+    where: Array = True,
+) -> Array:
+    """The product of those that are numbers."""
+    x, present = _present("nanprod", x, where)
+    settings = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims}
+    return prod(x, **settings, initial=initial, where=present)
+
+
+def nanmean(
+    x: Array,
+    axis: Axes = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    *,
+    where: Array = True,
+) -> Array:
+    """The mean of those that are numbers; nan where there are none.
+
+    >>> nanmean([1.0, float("nan"), 3.0])
+    2.0
+    """
+    x, present = _present("nanmean", x, where)
+    return mean(x, axis, dtype, out, keepdims, where=present)
+
+
+def nanvar(
+    x: Array,
+    axis: Axes = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Array = True,
+    mean: Array = None,
+    correction: float | None = None,
+) -> Array:
+    """The variance of those that are numbers."""
+    x, present = _present("nanvar", x, where)
+    ddof = _correction(ddof, correction)
+    return var(x, axis, dtype, out, ddof, keepdims, where=present, mean=mean)
+
+
+def nanstd(
+    x: Array,
+    axis: Axes = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Array = True,
+    mean: Array = None,
+    correction: float | None = None,
+) -> Array:
+    """The standard deviation of those that are numbers."""
+    x, present = _present("nanstd", x, where)
+    ddof = _correction(ddof, correction)
+    return std(x, axis, dtype, out, ddof, keepdims, where=present, mean=mean)
+
+
+def _nan_extreme(
+    of_all: Any, idle: float, x: Array, axis: Axes, keepdims: bool, initial: Array, where: Array
+) -> Array:
+    """The extreme of those that are numbers; nan where there are none."""
+    x, present = _present(f"nan{of_all.name}", x, where)
+    if where is not True or initial is not None:
+        return of_all(x, axis, None, keepdims, initial, present)
+    y = of_all(chosen(x, present, idle), axis=axis, keepdims=keepdims)
+    return select(how_many(x, axis, keepdims, present) == 0.0, nan, y)
+
+
+def nanmax(
+    x: Array,
+    axis: Axes = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Array = None,
+    where: Array = True,
+) -> Array:
+    """The largest of those that are numbers; ties share the gradient equally.
+
+    >>> nanmax([1.0, float("nan"), 3.0])
+    3.0
+    """
+    refuse_out("nanmax", out)
+    return _nan_extreme(max, -inf, x, axis, keepdims, initial, where)
+
+
+def nanmin(
+    x: Array,
+    axis: Axes = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Array = None,
+    where: Array = True,
+) -> Array:
+    """The smallest of those that are numbers; ties share the gradient equally."""
+    refuse_out("nanmin", out)
+    return _nan_extreme(min, inf, x, axis, keepdims, initial, where)
+
+
+def nanquantile(
+    x: Array,
+    q: Array,
+    axis: Axes = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: Array = None,
+) -> Array:
+    """The quantile of those that are numbers; nan where there are none."""
+    _only("nanquantile", out, overwrite_input, weights)
+    return _quantile("nanquantile", x, _as_q(q, x, 1.0), axis, keepdims, method, True)
+
+
+def nanpercentile(
+    x: Array,
+    q: Array,
+    axis: Axes = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: Array = None,
+) -> Array:
+    """The percentile of those that are numbers; nan where there are none."""
+    _only("nanpercentile", out, overwrite_input, weights)
+    return _quantile("nanpercentile", x, _as_q(q, x, 100.0), axis, keepdims, method, True)
+
+
+def nanmedian(
+    x: Array,
+    axis: Axes = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    keepdims: bool = False,
+) -> Array:
+    """The median of those that are numbers; nan where there are none.
+
+    >>> nanmedian([1.0, float("nan"), 3.0])
+    2.0
+    """
+    _only("nanmedian", out, overwrite_input)
+    return _quantile("nanmedian", x, 0.5, axis, keepdims, "linear", True)
+
+
+def nancumprod(x: Array, axis: int | None = None, dtype: Any = None, out: Any = None) -> Array:
+    """The running products of those that are numbers."""
+    x, present = _present("nancumprod", x, True)
+    return cumprod(chosen(x, present, 1.0), axis, dtype, out)
