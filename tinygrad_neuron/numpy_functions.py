@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron import ops
+from tinygrad_neuron import linalg, ops
 from tinygrad_neuron.errors import UnsupportedError
 
 FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -25,6 +25,20 @@ FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     np.size: lambda v: v.size,
     np.all: ops.all,
     np.any: ops.any,
+    # linear algebra
+    np.diagonal: ops.diagonal,
+    np.einsum: ops.einsum,
+    np.inner: ops.inner,
+    np.kron: ops.kron,
+    np.matrix_transpose: linalg.matrix_transpose,
+    np.matvec: ops.matvec,
+    np.outer: ops.outer,
+    np.tensordot: ops.tensordot,
+    np.trace: ops.trace,
+    np.vdot: ops.vdot,
+    np.vecdot: ops.vecdot,
+    np.vecmat: ops.vecmat,
+    **{getattr(np.linalg, name): getattr(linalg, name) for name in linalg.__all__},
 }
 
 

@@ -5,6 +5,26 @@ tests, the table in the docs and NumPy's protocols all read this one tuple.
 """
 
 from tinygrad_neuron.graph import Primitive
+from tinygrad_neuron.ops.decompositions import (
+    cholesky as cholesky,
+    eig as eig,
+    eigh as eigh,
+    eigvals as eigvals,
+    eigvalsh as eigvalsh,
+    general_spectrum as general_spectrum,
+    lstsq as lstsq,
+    others as others,
+    pinv as pinv,
+    pseudoinverse as pseudoinverse,
+    qr as qr,
+    spectrum as spectrum,
+    square_root as square_root,
+    stretched as stretched,
+    svd as svd,
+    svdvals as svdvals,
+    turned as turned,
+)
+from tinygrad_neuron.ops.einsum import contract as contract, einsum as einsum
 from tinygrad_neuron.ops.elementwise import (
     absolute as absolute,
     add as add,
@@ -49,7 +69,44 @@ from tinygrad_neuron.ops.elementwise import (
     where as where,
 )
 from tinygrad_neuron.ops.indexing import scatter as scatter, take as take
-from tinygrad_neuron.ops.linalg import dot as dot, matmul as matmul
+from tinygrad_neuron.ops.linalg import (
+    cross as cross,
+    diagonal as diagonal,
+    dot as dot,
+    inner as inner,
+    inv as inv,
+    kron as kron,
+    matmul as matmul,
+    matrix_diagonal as matrix_diagonal,
+    matrix_power as matrix_power,
+    matrix_trace as matrix_trace,
+    matvec as matvec,
+    multi_dot as multi_dot,
+    outer as outer,
+    outer_of_vectors as outer_of_vectors,
+    solutions as solutions,
+    solve as solve,
+    tensordot as tensordot,
+    tensorinv as tensorinv,
+    tensorsolve as tensorsolve,
+    trace as trace,
+    vdot as vdot,
+    vecdot as vecdot,
+    vecmat as vecmat,
+)
+from tinygrad_neuron.ops.measures import (
+    cond as cond,
+    det as det,
+    euclidean as euclidean,
+    logabsdet as logabsdet,
+    matrix_norm as matrix_norm,
+    matrix_rank as matrix_rank,
+    norm as norm,
+    power_norm as power_norm,
+    signdet as signdet,
+    slogdet as slogdet,
+    vector_norm as vector_norm,
+)
 from tinygrad_neuron.ops.reductions import (
     all as all,
     any as any,
@@ -68,6 +125,7 @@ from tinygrad_neuron.ops.shape import (
     squeeze as squeeze,
     stack as stack,
     sum_to as sum_to,
+    swap as swap,
     transpose as transpose,
 )
 
