@@ -26,9 +26,9 @@ REGULAR += [x[0] for x in REGULAR]
 SYMMETRIC = [x + np.swapaxes(x, -1, -2) + np.diag(4.0 * np.arange(x.shape[-1])) for x in REGULAR]
 POSITIVE = [x @ np.swapaxes(x, -1, -2) + np.eye(x.shape[-1]) for x in REGULAR]
 SPREAD = [4.0 * np.eye(m, n) * (1.0 + np.arange(n)) for m, n in ((4, 3), (3, 3), (3, 4), (2, 1))]
-STRETCHED = [x + s for s in SPREAD for x in matrices(2, *s.shape)] + SPREAD[:0]
+STRETCHED = [x + s for s in SPREAD for x in matrices(2, *s.shape)]
 TALL = [x for x in STRETCHED if x.shape[-2] >= x.shape[-1]]
-REAL = [s + np.diag(8.0 * np.arange(3)) for s in (sixteenths(x / 4.0) for x in matrices(2, 3, 3))]
+REAL = [np.where(x == 0.0, 0.25, x / 4.0) + np.diag(8.0 * np.arange(3)) for x in matrices(2, 3, 3)]
 SYSTEMS = [((2, 3, 3), (3, 2)), ((3, 3), (2, 3, 1)), ((2, 2), (2, 2)), ((1, 1), (1, 3))]
 
 EINSUMS = [
@@ -76,13 +76,14 @@ def calls(call, reductions, arrays):
         "contract": einsums(),
         "solutions": systems(),
         "inv": drawn(call, REGULAR),
-        "det": drawn(call, REGULAR + [np.array([[1.0, 2.0], [2.0, 4.0]])]),
+        "det": drawn(call, [*REGULAR, np.array([[1.0, 2.0], [2.0, 4.0]])]),
         "logabsdet": drawn(call, REGULAR),
         "signdet": drawn(call, REGULAR),
         "euclidean": reductions(lambda shape: arrays(shape, entries)),
         "power_norm": power_norms(),
         "square_root": drawn(call, POSITIVE),
         "turned": drawn(call, TALL),
+        "complement": drawn(call, [x for x in TALL if np.diff(x.shape[-2:]) == -1]),
         "stretched": drawn(call, STRETCHED),
         "spectrum": drawn(call, SYMMETRIC, upper=False) | drawn(call, SYMMETRIC, upper=True),
         "general_spectrum": drawn(call, REAL),

@@ -7,13 +7,13 @@ tests, the table in the docs and NumPy's protocols all read this one tuple.
 from tinygrad_neuron.graph import Primitive
 from tinygrad_neuron.ops.decompositions import (
     cholesky as cholesky,
+    complement as complement,
     eig as eig,
     eigh as eigh,
     eigvals as eigvals,
     eigvalsh as eigvalsh,
     general_spectrum as general_spectrum,
     lstsq as lstsq,
-    others as others,
     pinv as pinv,
     pseudoinverse as pseudoinverse,
     qr as qr,

@@ -260,8 +260,8 @@ def svd(
     """Left vectors, singular values and right vectors with (U * S) @ Vh = a, or the values alone.
 
     A vector is determined up to its sign, where its singular value stands alone. Raises
-    `NoDerivativeError` (TN138), going backward, for vectors of equal singular values, and for the
-    vectors that `full_matrices` adds to a matrix that is not square.
+    `NoDerivativeError` (TN138), going backward, for vectors of equal singular values, and for a
+    result that changes when the vectors turn among each other that `full_matrices` adds.
     """
     refuse("svd", hermitian=hermitian or None)
     a = as_array(a)
@@ -279,19 +279,30 @@ def svd(
 def _completed(vectors: Array) -> Array:
     """Orthonormal columns, with as many more as there are directions left."""
     rows, columns = shape_of(vectors)[-2:]
-    return vectors if rows == columns else concatenate([vectors, others(vectors)], axis=-1)
+    if rows == columns:
+        return vectors
+    return concatenate([vectors, complement(vectors)], axis=-1)
 
 
-def _owed_by_others(g: Array, y: Array, vectors: Array) -> Array:
-    every = np.ones(shape_of(y)[-1:], bool)
-    _refuse_undetermined("svd", every, "full_matrices=True adds arbitrary ones", g)
-    return 0.0 * vectors
+def _owed_by_complement(g: Array, y: Array, vectors: Array) -> Array:
+    """From y' @ vectors = 0. Columns may turn among each other: that must not change the result."""
+    turn = np.matmul(np.swapaxes(plain(y), -1, -2), plain(g))
+    skew = np.abs(turn - np.swapaxes(turn, -1, -2))
+    if np.any(skew > 64.0 * np.finfo(skew.dtype).eps * np.linalg.norm(plain(g))):
+        raise NoDerivativeError(
+            "The vectors that svd(full_matrices=True) adds have no derivative each.",
+            why="They span what is left, and any turn among them would do.",
+            hint="full_matrices=False;  or a result that a turn does not change, like N @ N.T",
+            function="svd",
+        )
+    inside = solutions(matmul(swap(vectors), vectors), matmul(swap(vectors), g))
+    return -matmul(y, swap(inside))
 
 
-@primitive(_owed_by_others)
-def others(vectors: Array) -> Array:
-    """Some orthonormal columns at right angles to these: any would do, so they have no slope."""
-    return np.linalg.qr(vectors, mode="complete")[0][..., shape_of(vectors)[-1] :]
+@primitive(_owed_by_complement)
+def complement(vectors: Array) -> Array:
+    """Orthonormal columns for the directions at right angles to all of these."""
+    return np.linalg.qr(vectors, mode="complete")[0][..., np.shape(vectors)[-1] :]
 
 
 def svdvals(x: Array, /) -> Array:

@@ -74,7 +74,7 @@ def _steepest(g: Array, y: Array, x: Array, order: float, axis: Axes, keepdims: 
     _steepest,
     kink="slope 0 for entries at 0",
 )
-def power_norm(x: Array, *, order: float, axis: Axes = None, keepdims: bool = False) -> Array:
+def power_norm(x: Array, *, order: float = 2.0, axis: Axes = None, keepdims: bool = False) -> Array:
     """The sum of |x|**order, to the power of 1 / order, scaled so that it does not overflow."""
     x = np.asarray(x)
     unit = _largest(x, axis)
