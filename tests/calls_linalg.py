@@ -75,6 +75,7 @@ def calls(call, reductions, arrays):
     return {
         "contract": einsums(),
         "solutions": systems(),
+        "fixed": drawn(call, REGULAR),
         "inv": drawn(call, REGULAR),
         "det": drawn(call, [*REGULAR, np.array([[1.0, 2.0], [2.0, 4.0]])]),
         "logabsdet": drawn(call, REGULAR),

@@ -235,6 +235,9 @@ def test_an_einsum_that_does_not_fit_is_refused(text, operands):
         (lambda v: np.einsum("ij->i", v, casting="no"), "casting"),
         (lambda v: np.linalg.svd(v, hermitian=True), "hermitian"),
         (lambda v: np.linalg.pinv(v, hermitian=True), "hermitian"),
+        (lambda v: np.vecdot(v, v, dtype=np.float32), "dtype"),
+        (lambda v: np.vecmat(v, v, axes=[(-1,), (-2, -1), (-1,)]), "axes"),
+        (lambda v: np.matvec(v, v, casting="no"), "casting"),
         (lambda v: np.trace(v, dtype=np.float32), "dtype"),
         (lambda v: np.linalg.trace(v, dtype=np.float32), "dtype"),
         (lambda v: np.outer(v, v, out=np.empty((9, 9))), "out"),
@@ -669,6 +672,37 @@ def test_equal_values_share():
         np.testing.assert_allclose(slopes, q @ np.diag([0.5, 0.5, 0.0]) @ q.T, atol=1e-13)
         total = tn.grad(lambda a: np.sum(np.linalg.svdvals(a)))(a).data
         np.testing.assert_allclose(total, np.eye(3), atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("f", "a"),
+    [
+        (lambda a: np.sum(np.linalg.eigvalsh(a) ** 2), np.eye(2)),
+        (lambda a: np.sum((np.linalg.eigvalsh(a) - 1.0) ** 2), np.eye(2)),
+        (lambda a: np.linalg.norm(a, 2) ** 2, np.eye(2)),
+        (lambda a: np.sum(np.linalg.svdvals(a) ** 2), LOW),
+    ],
+)
+def test_a_second_derivative_that_is_not_known_is_refused(f, a):
+    """The first one is there; the second would need the vectors, and must not be half of it."""
+    assert np.all(np.isfinite(tn.grad(f)(a).data))
+    with pytest.raises(NoDerivativeError, match="second derivative"):
+        tn.grad(lambda a: weighted(tn.grad(f)(a)))(a)
+
+
+def test_second_derivatives_where_nothing_is_owed():
+    """At the smallest loss the gradient is 0, and the Hessian is not."""
+    target = np.linalg.eigvals(REAL)
+    check(lambda a: np.sum((np.linalg.eigvals(a) - target) ** 2), REAL)
+    values = np.linalg.svd(TALL, full_matrices=False)[1]
+    check(lambda a: np.sum((np.linalg.svd(a, False)[1] - values) ** 2), TALL)
+
+
+def test_a_defective_matrix_is_refused():
+    """With a single eigenvector there is no basis to take the derivative in."""
+    a = Value([[0.0, 1.0], [0.0, 0.0]], name="jordan")
+    with pytest.raises(NoDerivativeError, match="jordan"):
+        np.linalg.eigvals(a).sum().backward()
 
 
 def test_complex_eigenvalues_are_refused():

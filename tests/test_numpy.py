@@ -141,12 +141,9 @@ def test_an_array_on_the_left():
 
 REFUSED = {
     "np.cumsum": lambda v: np.cumsum(v),
-    "np.linalg.svd": lambda v: np.linalg.svd(v),
-    "np.linalg.norm": lambda v: np.linalg.norm(v),
     "np.fft.fft": lambda v: np.fft.fft(v),
     "np.arctan2": lambda v: np.arctan2(v, v),
     "np.rint": lambda v: np.rint(v),
-    "np.einsum": lambda v: np.einsum("ij->i", v),
     "np.prod": lambda v: np.prod(v),
     "np.argmax": lambda v: np.argmax(v),
     "np.vstack": lambda v: np.vstack([v, v]),

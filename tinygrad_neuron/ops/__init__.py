@@ -12,6 +12,7 @@ from tinygrad_neuron.ops.decompositions import (
     eigh as eigh,
     eigvals as eigvals,
     eigvalsh as eigvalsh,
+    fixed as fixed,
     general_spectrum as general_spectrum,
     lstsq as lstsq,
     pinv as pinv,

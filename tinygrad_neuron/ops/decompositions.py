@@ -93,10 +93,36 @@ def _shared(g: Array, apart: Array) -> Array:
     return sum(where(equal, expand_dims(g, axis=-2), 0.0), axis=-1) / count
 
 
+def _tied(apart: Array) -> Any:
+    """Which values are equal to another one: plain answers."""
+    return np.count_nonzero(~np.asarray(plain(apart)), axis=-1) > 1
+
+
+def _only_first(share: Array, function: str, undetermined: Any) -> Array:
+    """A gradient that has no gradient itself, where there are vectors that are not determined."""
+    return fixed(share, function=function) if np.any(undetermined) else share
+
+
+def _owed_by_fixed(g: Array, y: Array, x: Array, function: str) -> Array:
+    if function and np.any(plain(g)):
+        raise NoDerivativeError(
+            f"{function} has no second derivative here: two of its values are equal, or one is 0.",
+            why="The gradient is made of the vectors, and they are not determined.",
+            hint="the first derivative;  or add a small matrix that tells the values apart",
+            function=function,
+        )
+    return g
+
+
+@primitive(_owed_by_fixed)
+def fixed(x: Array, *, function: str = "") -> Array:
+    """x as it is; but as the gradient of a function that has no second one, it has none."""
+    return np.positive(x)
+
+
 def _refuse_tied(function: str, apart: Array, *owed: Array) -> None:
     """Raise where a vector is owed something whose value another one has as well."""
-    tied = (~np.asarray(plain(apart))).sum(axis=-1) > 1
-    _refuse_undetermined(function, tied, "two of its values are equal", *owed)
+    _refuse_undetermined(function, _tied(apart), "two of its values are equal", *owed)
 
 
 def _refuse_undetermined(function: str, which: Any, why: str, *owed: Array) -> None:
@@ -232,7 +258,7 @@ def _owed_by_svd(g: Array, y: Array, a: Array) -> Array:
     if n > m:
         _refuse_undetermined("svd", zero, "a singular value is 0", gv)
         share = share + matmul(u, swap(_outside(v, gv, s, positive)))
-    return share
+    return _only_first(share, "svd", _tied(apart) | zero)
 
 
 def _pair_sums(values: Array) -> Array:
@@ -320,7 +346,8 @@ def _owed_by_eigh(g: Array, y: Array, a: Array, upper: bool) -> Array:
     _refuse_tied("eigh", apart, gv)
     turn = matmul(swap(v), gv)
     middle = _on_diagonal(_shared(gw, apart)) + _divided(0.5 * (turn - swap(turn)), apart, gap)
-    return _triangle(chain(v, middle, swap(v)), upper)
+    share = _only_first(chain(v, middle, swap(v)), "eigh", _tied(apart))
+    return _triangle(share, upper)
 
 
 @primitive(_owed_by_eigh)
@@ -359,9 +386,19 @@ def _owed_by_eig(g: Array, y: Array, a: Array) -> Array:
     turn = matmul(swap(v), gv)
     along = expand_dims(diagonal(turn, 0, -2, -1), axis=-2)
     middle = _on_diagonal(gw) + _divided(turn - matmul(swap(v), v) * along, apart, gap)
-    if not np.any(plain(middle)):
-        return 0.0 * a
-    return swap(chain(v, swap(middle), inv(v)))
+    return _only_first(swap(chain(v, swap(middle), _inverse_of(v))), "eig", _tied(apart))
+
+
+def _inverse_of(vectors: Array) -> Array:
+    try:
+        return inv(vectors)
+    except np.linalg.LinAlgError:
+        raise NoDerivativeError(
+            f"eig({THE_INPUT}) has no derivative here: two of its eigenvectors are one.",
+            why="There eigenvalues meet and move apart infinitely fast.",
+            hint="linalg.svdvals, which move at most as fast as the matrix",
+            function="eig",
+        ) from None
 
 
 @primitive(_owed_by_eig)

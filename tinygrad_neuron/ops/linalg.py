@@ -35,7 +35,8 @@ def to_end(x: Array, axes: Sequence[int]) -> Array:
 
 def lower(x: Array, k: int = 0) -> Array:
     """The lower triangle of each matrix, from diagonal number k down, and zeros above."""
-    return where(np.tri(*shape_of(x)[-2:], k, dtype=bool), x, 0.0)
+    rows, columns = shape_of(x)[-2:]
+    return where(np.tri(rows, columns, k, dtype=bool), x, 0.0)
 
 
 def eye_like(x: Array) -> Array:
@@ -125,19 +126,22 @@ def vdot(a: Array, b: Array, /) -> Array:
     return matmul(reshape(a, shape=(-1,)), reshape(b, shape=(-1,)))
 
 
-def vecdot(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+def vecdot(x1: Array, x2: Array, /, *, axis: int = -1, **settings: Any) -> Array:
     """The products of vectors with vectors along an axis; the other axes broadcast."""
+    refuse("vecdot", **settings)
     x1, x2 = (to_end(as_array(x), (axis,)) for x in (x1, x2))
     return matmul(expand_dims(x1, axis=-2), expand_dims(x2, axis=-1))[..., 0, 0]
 
 
-def matvec(x1: Array, x2: Array, /) -> Array:
+def matvec(x1: Array, x2: Array, /, **settings: Any) -> Array:
     """Stacks of matrices times stacks of vectors."""
+    refuse("matvec", **settings)
     return matmul(as_array(x1), expand_dims(as_array(x2), axis=-1))[..., 0]
 
 
-def vecmat(x1: Array, x2: Array, /) -> Array:
+def vecmat(x1: Array, x2: Array, /, **settings: Any) -> Array:
     """Stacks of vectors times stacks of matrices."""
+    refuse("vecmat", **settings)
     return matmul(expand_dims(as_array(x1), axis=-2), as_array(x2))[..., 0, :]
 
 
@@ -199,29 +203,40 @@ def multi_dot(arrays: Sequence[Array], *, out: None = None) -> Array:
     The order by dynamic programming: Cormen et al., Introduction to Algorithms, 15.2.
     """
     refuse("multi_dot", out=out)
-    parts = [as_array(x) for x in arrays]
-    if len(parts) < 2:
+    factors = [as_array(x) for x in arrays]
+    if len(factors) < 2:
         raise ValueError("multi_dot takes at least two arrays")
-    sizes = [shape_of(parts[0])[0] if ndim_of(parts[0]) > 1 else 1]
-    sizes += [shape_of(x)[-1] if ndim_of(x) > 1 or not k else 1 for k, x in enumerate(parts)]
-    best: dict[tuple[int, int], tuple[int, Array]] = {}
-    cost: dict[tuple[int, int], int] = {(k, k): 0 for k in range(len(parts))}
-    for width in range(1, len(parts)):
-        for i in range(len(parts) - width):
-            j = i + width
-            best[i, j] = min(
-                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
-                for k in range(i, j)
-            )
-            cost[i, j] = best[i, j][0]
+    return _multiplied(factors, _best_splits(_chain_lengths(factors)), 0, len(factors) - 1)
 
-    def product(i: int, j: int) -> Array:
-        if i == j:
-            return parts[i]
-        k = best[i, j][1]
-        return matmul(product(i, k), product(k + 1, j))
 
-    return product(0, len(parts) - 1)
+def _chain_lengths(factors: Sequence[Array]) -> list[int]:
+    """The lengths along a chain of matrices; a vector is a row in front and a column at the end."""
+    first, last = shape_of(factors[0]), shape_of(factors[-1])
+    lengths = [shape_of(x)[0] for x in factors[1:]]
+    return [first[0] if len(first) > 1 else 1, *lengths, last[1] if len(last) > 1 else 1]
+
+
+def _best_splits(lengths: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Behind which factor to split each part of a chain, so that multiplications are fewest."""
+    n = len(lengths) - 1
+    cost = {(k, k): 0 for k in range(n)}
+    splits = {}
+    for i, j in ((i, i + width) for width in range(1, n) for i in range(n - width)):
+        cost[i, j], splits[i, j] = min(
+            (cost[i, k] + cost[k + 1, j] + lengths[i] * lengths[k + 1] * lengths[j + 1], k)
+            for k in range(i, j)
+        )
+    return splits
+
+
+def _multiplied(
+    factors: Sequence[Array], splits: dict[tuple[int, int], int], i: int, j: int
+) -> Array:
+    """The product of factors i to j."""
+    if i == j:
+        return factors[i]
+    k = splits[i, j]
+    return matmul(_multiplied(factors, splits, i, k), _multiplied(factors, splits, k + 1, j))
 
 
 # ----------------------------------------------------------------------------- diagonals

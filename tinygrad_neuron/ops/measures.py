@@ -52,7 +52,7 @@ def euclidean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     """The root of the sum of squares, also where the squares leave the range of floats."""
     x = np.asarray(x)
     with np.errstate(over="ignore", under="ignore"):
-        squares = np.add.reduce(x * x, axis=axis, keepdims=keepdims)
+        squares = np.sum(x * x, axis=axis, keepdims=keepdims)
     limits = np.finfo(x.dtype)
     if np.all((squares > limits.tiny / limits.eps) & (squares < limits.max)):
         return np.sqrt(squares)
