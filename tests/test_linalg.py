@@ -119,11 +119,9 @@ PRODUCTS = {
         f"matrix_power {n}": (lambda a, n=n: np.linalg.matrix_power(a, n), STACK / 2.0)
         for n in (-3, -1, 1, 2, 3, 5, 6)
     },
-    "trace": (np.trace, STACK),
-    "trace beside": (lambda a: np.trace(a, 1, 1, 2), T3),
     "linalg.trace": (lambda a: np.linalg.trace(a, offset=-1), T3),
-    "diagonal": (lambda a: np.diagonal(a, -1, 2, 0), T3),
-    "diagonal outside": (lambda a: np.diagonal(a, 5), X),
+    "linalg.diagonal outside": (lambda a: np.linalg.diagonal(a, offset=5), X),
+    "linalg.diagonal below": (lambda a: np.linalg.diagonal(a, offset=-1), T3),
     "linalg.diagonal": (lambda a: np.linalg.diagonal(a, offset=1), T3),
 }
 
@@ -238,7 +236,6 @@ def test_an_einsum_that_does_not_fit_is_refused(text, operands):
         (lambda v: np.vecdot(v, v, dtype=np.float32), "dtype"),
         (lambda v: np.vecmat(v, v, axes=[(-1,), (-2, -1), (-1,)]), "axes"),
         (lambda v: np.matvec(v, v, casting="no"), "casting"),
-        (lambda v: np.trace(v, dtype=np.float32), "dtype"),
         (lambda v: np.linalg.trace(v, dtype=np.float32), "dtype"),
         (lambda v: np.outer(v, v, out=np.empty((9, 9))), "out"),
         (lambda v: np.linalg.multi_dot([v, v], out=np.empty((3, 3))), "out"),
@@ -485,6 +482,54 @@ def test_third_derivatives_of_a_determinant():
         np.testing.assert_allclose(third(a), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [1e-200, 1e-90, 1e90, 1e200])
+def test_cofactors_do_not_underflow_with_the_determinant(size):
+    """Of a 2 by 2 matrix they are its entries, also where their products are no floats."""
+    for a in (np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([[1.0, 2.0], [2.0, 4.0]])):
+        with np.errstate(over="ignore"):
+            slopes = tn.grad(np.linalg.det)(size * a).data
+        np.testing.assert_allclose(slopes, size * cofactors(a), rtol=1e-14)
+
+
+@pytest.mark.parametrize("a", [np.zeros((2, 2)), SINGULAR["rank 1 of 2"], np.diag([1.0, 0.0])])
+def test_the_condition_of_a_singular_matrix(a):
+    """The number is NumPy's; its derivative does not exist."""
+    y = np.linalg.cond(Value(a))
+    assert y.data == np.linalg.cond(a) or y.data > 1e15
+    with pytest.raises(NoDerivativeError, match="cond"):
+        y.backward()
+
+
+def test_norms_of_what_is_not_finite():
+    """A missing number stays missing in the gradient."""
+    slopes = tn.grad(np.linalg.norm)(np.array([np.nan, 1.0])).data
+    assert np.all(np.isnan(slopes))
+
+
+@pytest.mark.parametrize(
+    ("f", "shape"),
+    [
+        (lambda x: np.linalg.norm(x), (0,)),
+        (lambda x: np.linalg.det(x), (0, 3, 3)),
+        (lambda x: np.linalg.det(x), (2, 0, 0)),
+        (lambda x: np.linalg.inv(x), (2, 0, 0)),
+        (lambda x: np.linalg.svdvals(x), (0, 3, 3)),
+        (lambda x: np.linalg.eigvalsh(x), (2, 0, 0)),
+        (lambda x: np.linalg.solve(x, np.ones((0, 3, 2))), (0, 3, 3)),
+        (lambda x: np.tensordot(x, np.ones((3, 0)), 1), (2, 3)),
+        (lambda x: np.einsum("ij,jk->", x, np.ones((3, 0))), (2, 3)),
+        (lambda x: np.kron(x, np.ones((3, 0))), (2, 3)),
+        (lambda x: np.inner(x, np.ones(0)), (0,)),
+        (lambda x: np.vdot(x, np.ones(0)), (0,)),
+    ],
+)
+def test_empty_arrays(f, shape):
+    """The gradient of nothing is 0, or as empty as its Value."""
+    slopes = tn.grad(lambda x: np.sum(f(x)))(np.zeros(shape)).data
+    assert slopes.shape == shape
+    assert np.all(slopes == 0.0)
+
+
 def test_singular_beside_regular():
     """In a stack each determinant has its own slope."""
     stack = np.stack([SINGULAR["rank 2 of 3"], SINGULAR["rank 1 of 3"], STACK[0]])
@@ -527,7 +572,11 @@ def test_the_zeroth_power_does_not_move():
 
 def symmetric(a):
     """A symmetric matrix made of any."""
-    return a + np.swapaxes(a, -1, -2) if not isinstance(a, Value) else a + np.matrix_transpose(a)
+    return (
+        a + np.swapaxes(a, -1, -2)
+        if not isinstance(a, Value)
+        else a + np.linalg.matrix_transpose(a)
+    )
 
 
 FACTORS = {
@@ -569,15 +618,15 @@ def test_what_does_not_depend_on_signs():
 
     def projector(a):
         v = np.linalg.eigh(symmetric(a)).eigenvectors[..., -1:]
-        return v @ np.matrix_transpose(v)
+        return v @ np.linalg.matrix_transpose(v)
 
     def exponential(a):
         w, v = np.linalg.eigh(symmetric(a))
-        return (v * np.exp(w / 8.0)[..., None, :]) @ np.matrix_transpose(v)
+        return (v * np.exp(w / 8.0)[..., None, :]) @ np.linalg.matrix_transpose(v)
 
     def span(a):
         q = np.linalg.qr(a).Q
-        return q @ np.matrix_transpose(q)
+        return q @ np.linalg.matrix_transpose(q)
 
     check(rotation, TALL)
     check(rotation, STACK)
@@ -649,6 +698,21 @@ def test_the_vectors_that_are_added():
     check(outside, TALL[0, :, :2])
     with pytest.raises(NoDerivativeError, match="full_matrices"):
         tn.grad(lambda a: weighted(np.linalg.svd(a)[0]))(TALL[0, :, :2])
+
+
+def test_what_is_not_used_may_be_undetermined():
+    """Nothing owed, nothing passed on: each matrix of a stack for itself."""
+    stack = np.stack([np.zeros((3, 3)), np.eye(3), SQUARE])
+    for f in (
+        lambda a: np.linalg.qr(a)[0],
+        lambda a: np.linalg.svd(a)[0],
+        lambda a: np.linalg.eigh(a)[1],
+    ):
+        slopes = tn.grad(lambda a, f=f: weighted(f(a)[2]))(stack).data
+        assert np.all(slopes[:2] == 0.0)
+        np.testing.assert_array_equal(
+            slopes[2], tn.grad(lambda a, f=f: weighted(f(a)))(SQUARE).data
+        )
 
 
 def test_vectors_that_stand_alone_beside_equal_values():

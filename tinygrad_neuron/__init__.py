@@ -52,7 +52,6 @@ from tinygrad_neuron.ops import (
     sum as sum,
     tanh as tanh,
     tensordot as tensordot,
-    trace as trace,
     transpose as transpose,
     vdot as vdot,
     vecdot as vecdot,

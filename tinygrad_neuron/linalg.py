@@ -6,7 +6,7 @@ Both take Values; these take plain arrays as well. What each does is told beside
 from tinygrad_neuron.ops import (
     cholesky as cholesky,
     cond as cond,
-    cross as cross,
+    cross_of_vectors as cross,
     det as det,
     eig as eig,
     eigh as eigh,

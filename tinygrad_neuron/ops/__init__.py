@@ -71,8 +71,7 @@ from tinygrad_neuron.ops.elementwise import (
 )
 from tinygrad_neuron.ops.indexing import scatter as scatter, take as take
 from tinygrad_neuron.ops.linalg import (
-    cross as cross,
-    diagonal as diagonal,
+    cross_of_vectors as cross_of_vectors,
     dot as dot,
     inner as inner,
     inv as inv,
@@ -90,7 +89,6 @@ from tinygrad_neuron.ops.linalg import (
     tensordot as tensordot,
     tensorinv as tensorinv,
     tensorsolve as tensorsolve,
-    trace as trace,
     vdot as vdot,
     vecdot as vecdot,
     vecmat as vecmat,

@@ -18,11 +18,13 @@ from tinygrad_neuron.graph import Array, dtype_of, plain, primitive
 from tinygrad_neuron.ops.elementwise import absolute, where
 from tinygrad_neuron.ops.linalg import (
     as_array,
+    as_floats,
     chain,
-    diagonal,
+    eye_like,
     inv,
     lower,
     matmul,
+    matrix_diagonal,
     refuse,
     solutions,
 )
@@ -100,23 +102,25 @@ def _tied(apart: Array) -> Any:
 
 def _only_first(share: Array, function: str, undetermined: Any) -> Array:
     """A gradient that has no gradient itself, where there are vectors that are not determined."""
-    return fixed(share, function=function) if np.any(undetermined) else share
+    if not np.any(undetermined):
+        return share
+    why = "two of its values are equal, or one is 0"
+    return fixed(share, refusal=f"{function} has no second derivative here: {why}.")
 
 
-def _owed_by_fixed(g: Array, y: Array, x: Array, function: str) -> Array:
-    if function and np.any(plain(g)):
+def _owed_by_fixed(g: Array, y: Array, x: Array, refusal: str) -> Array:
+    if refusal and np.any(plain(g)):
         raise NoDerivativeError(
-            f"{function} has no second derivative here: two of its values are equal, or one is 0.",
-            why="The gradient is made of the vectors, and they are not determined.",
-            hint="the first derivative;  or add a small matrix that tells the values apart",
-            function=function,
+            refusal,
+            why="It would be made of vectors that the matrix does not determine.",
+            hint="add a small matrix that tells the values apart, and from 0",
         )
     return g
 
 
 @primitive(_owed_by_fixed)
-def fixed(x: Array, *, function: str = "") -> Array:
-    """x as it is; but as the gradient of a function that has no second one, it has none."""
+def fixed(x: Array, *, refusal: str = "") -> Array:
+    """x as it is; with a refusal, that is the answer to whoever asks for its derivative."""
     return np.positive(x)
 
 
@@ -189,15 +193,21 @@ def _owed_by_qr(g: Array, y: Array, a: Array) -> Array:
     m = shape_of(a)[-2]
     q, r, gq, gr = y[..., :m, :], y[..., m:, :], g[..., :m, :], g[..., m:, :]
     gr = swap(lower(swap(gr)))
-    _refuse_dependent(r)
+    dependent = _dependent(r, g)
+    r = where(dependent, eye_like(r), r)
     both = matmul(r, swap(gr)) - matmul(swap(gq), q)
     folded = lower(both) + swap(lower(both, -1))
-    return swap(solutions(r, swap(gq + matmul(q, folded))))
+    share = swap(solutions(r, swap(gq + matmul(q, folded))))
+    if not np.any(dependent):
+        return share
+    return fixed(share, refusal="qr has no second derivative here: its columns are dependent.")
 
 
-def _refuse_dependent(r: Array) -> None:
+def _dependent(r: Array, g: Array) -> Any:
+    """Which matrices have columns without a part of their own; none may be owed anything."""
     steps = np.abs(np.diagonal(plain(r), axis1=-2, axis2=-1))
-    if np.any(steps <= plain(rounding(steps))):
+    dependent = np.any(steps <= plain(rounding(steps)), axis=-1)
+    if np.any(dependent & np.any(plain(g) != 0.0, axis=(-2, -1))):
         raise NoDerivativeError(
             f"qr({THE_INPUT}) has no derivative here: its columns are dependent.",
             why="A column without a part of its own leaves the direction of Q's column open.",
@@ -205,6 +215,7 @@ def _refuse_dependent(r: Array) -> None:
             "that are defined there",
             function="qr",
         )
+    return dependent[..., None, None]
 
 
 @primitive(_owed_by_qr)
@@ -384,7 +395,7 @@ def _owed_by_eig(g: Array, y: Array, a: Array) -> Array:
     gap, apart = _differences(w)
     _refuse_tied("eig", apart, gv, expand_dims(gw, axis=-2))
     turn = matmul(swap(v), gv)
-    along = expand_dims(diagonal(turn, 0, -2, -1), axis=-2)
+    along = expand_dims(matrix_diagonal(turn), axis=-2)
     middle = _on_diagonal(gw) + _divided(turn - matmul(swap(v), v) * along, apart, gap)
     return _only_first(swap(chain(v, swap(middle), _inverse_of(v))), "eig", _tied(apart))
 
@@ -452,7 +463,7 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = 1e
     refuse("pinv", hermitian=hermitian or None)
     if rcond is not None and rtol != 1e-15:
         raise ValueError("pinv takes rcond or rtol, not both")
-    a = as_array(a)
+    a = as_floats(a)
     cut = rtol if rcond is None else rcond
     if cut is None:
         cut = np.finfo(dtype_of(a)).eps * float(np.max(shape_of(a)[-2:]))
@@ -465,7 +476,7 @@ def lstsq(a: Array, b: Array, rcond: Any = None) -> tuple[Array, Array, int, Arr
     The residuals are empty, as NumPy's are, where the rank is not full or there are no more rows
     than columns. The derivative holds as long as the rank stays what it is.
     """
-    a, b = as_array(a), as_array(b)
+    a, b = as_floats(a), as_floats(b)
     m, n = shape_of(a)
     cut = np.finfo(dtype_of(a)).eps * (m if m > n else n) if rcond is None else rcond
     cut = np.finfo(dtype_of(a)).eps if cut == -1 else cut

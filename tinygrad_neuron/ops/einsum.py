@@ -7,6 +7,7 @@ they are needed: ones along an axis that only this operand had, and a unit matri
 
 from collections.abc import Sequence
 from itertools import count
+from math import prod
 from string import ascii_letters
 from typing import Any
 
@@ -46,7 +47,8 @@ def _owed_to_operand(
             terms.append(np.ones(length, dtype_of(g)))
             names.append((label,))
         target.append(label)
-    faster = len(terms) > 2 or bool(optimize)
+    size = prod(n for term in terms for n in shape_of(term))
+    faster = len(terms) > 2 or size > 10**6 or bool(optimize)  # finding a path takes time itself
     return contract(*terms, labels=tuple(names), output=tuple(target), optimize=faster)
 
 

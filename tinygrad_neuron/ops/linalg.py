@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Array, Node, _from_list, dtype_of, primitive
-from tinygrad_neuron.ops.elementwise import where
+from tinygrad_neuron.ops.elementwise import astype, where
 from tinygrad_neuron.ops.reductions import sum
 from tinygrad_neuron.ops.shape import expand_dims, ndim_of, reshape, shape_of, swap, transpose
 
@@ -23,6 +23,12 @@ def as_array(x: Array) -> Array:
     if isinstance(x, list | tuple):
         x = _from_list(x)
     return x if isinstance(x, Node) else np.asarray(x)
+
+
+def as_floats(x: Array) -> Array:
+    """`as_array`, with whole numbers in floating point."""
+    x = as_array(x)
+    return x if dtype_of(x).kind == "f" else astype(x, dtype=float)
 
 
 def to_end(x: Array, axes: Sequence[int]) -> Array:
@@ -169,7 +175,7 @@ def kron(a: Array, b: Array) -> Array:
     return reshape(coarse * fine, shape=tuple(k * m for k, m in zip(ours, theirs, strict=True)))
 
 
-def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
+def cross_of_vectors(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     """`linalg.cross`: the vectors at right angles to both, in three dimensions."""
     x1, x2 = as_array(x1), as_array(x2)
     if shape_of(x1)[axis] != 3 or shape_of(x2)[axis] != 3:
@@ -242,36 +248,19 @@ def _multiplied(
 # ----------------------------------------------------------------------------- diagonals
 
 
-def diagonal(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """The entries whose indices along two axes differ by the offset."""
-    a = to_end(as_array(a), (axis1, axis2))
-    rows, columns = shape_of(a)[-2:]
+def matrix_diagonal(x: Array, /, *, offset: int = 0) -> Array:
+    """`linalg.diagonal`: the diagonal of each matrix in a stack, or one beside it."""
+    x = as_array(x)
+    rows, columns = shape_of(x)[-2:]
     length = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
     steps = np.arange(length)
-    return a[..., steps - min(offset, 0), steps + max(offset, 0)]
-
-
-def matrix_diagonal(x: Array, /, *, offset: int = 0) -> Array:
-    """`linalg.diagonal`: the diagonal of each matrix in a stack."""
-    return diagonal(x, offset, -2, -1)
-
-
-def trace(
-    a: Array,
-    offset: int = 0,
-    axis1: int = 0,
-    axis2: int = 1,
-    dtype: Any = None,
-    out: None = None,
-) -> Array:
-    """The entries of a diagonal, added up."""
-    refuse("trace", dtype=dtype, out=out)
-    return sum(diagonal(a, offset, axis1, axis2), axis=-1)
+    return x[..., steps - min(offset, 0), steps + max(offset, 0)]
 
 
 def matrix_trace(x: Array, /, *, offset: int = 0, dtype: Any = None) -> Array:
     """`linalg.trace`: the diagonal of each matrix in a stack, added up."""
-    return trace(x, offset, -2, -1, dtype)
+    refuse("trace", dtype=dtype)
+    return sum(matrix_diagonal(x, offset=offset), axis=-1)
 
 
 # ------------------------------------------------------------------- inverses and systems

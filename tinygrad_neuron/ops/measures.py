@@ -6,10 +6,11 @@ import numpy as np
 
 from tinygrad_neuron.errors import THE_INPUT, NoDerivativeError
 from tinygrad_neuron.graph import Array, dtype_of, plain, primitive
-from tinygrad_neuron.ops.decompositions import rounding, svd, svdvals
+from tinygrad_neuron.ops.decompositions import fixed, rounding, svd, svdvals
 from tinygrad_neuron.ops.elementwise import absolute, astype, power, sign, stop_gradient, where
 from tinygrad_neuron.ops.linalg import (
     as_array,
+    as_floats,
     chain,
     eye_like,
     inv,
@@ -40,7 +41,7 @@ def _largest(x: Array, axis: Axes) -> Array:
 def _direction(g: Array, y: Array, x: Array, axis: Axes, keepdims: bool) -> Array:
     """g times the unit vector along x; the zero vector has no direction and is owed 0."""
     length = spread(y, shape_of(x), axis)
-    some = length > 0.0
+    some = length != 0.0
     return where(some, spread(g, shape_of(x), axis) * (x / where(some, length, 1.0)), 0.0)
 
 
@@ -64,7 +65,7 @@ def euclidean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
 def _steepest(g: Array, y: Array, x: Array, order: float, axis: Axes, keepdims: bool) -> Array:
     """g * sign(x) * (|x| / y)**(order - 1), and 0 for the entries at 0."""
     length = spread(y, shape_of(x), axis)
-    some = (length > 0.0) & (x != 0.0)
+    some = (length != 0.0) & (x != 0.0)
     part = where(some, absolute(x) / where(some, length, 1.0), 1.0)
     slope = sign(x) * power(part, order - 1.0)
     return where(some, spread(g, shape_of(x), axis) * slope, 0.0)
@@ -124,7 +125,7 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
     >>> grad(linalg.norm)(Value([3.0, 4.0])), grad(linalg.norm)(Value([0.0, 0.0]))
     (Value([0.6, 0.8]), Value([0.0, 0.0]))
     """
-    x = _floating(x)
+    x = as_floats(x)
     n = ndim_of(x)
     if axis is None and (ord is None or (n, ord) in ((1, 2), (2, "fro"), (2, "f"))):
         return euclidean(x, axis=tuple(range(n)), keepdims=keepdims)
@@ -146,7 +147,7 @@ def vector_norm(
     ord: Any = 2,  # noqa: A002 - NumPy's name
 ) -> Array:
     """The length of vectors along an axis, along several read as one, or of all entries."""
-    x = _floating(x)
+    x = as_floats(x)
     axes = range(ndim_of(x)) if axis is None else np.atleast_1d(axis)
     return _along(x, ord, tuple(int(k) for k in axes), keepdims)
 
@@ -160,11 +161,6 @@ def matrix_norm(
 ) -> Array:
     """The size of the matrices in the last two axes."""
     return norm(x, ord, (-2, -1), keepdims)
-
-
-def _floating(x: Array) -> Array:
-    x = as_array(x)
-    return x if dtype_of(x).kind == "f" else astype(x, dtype=float)
 
 
 # --------------------------------------------------------------------------- determinants
@@ -185,11 +181,30 @@ def _as_matrices(numbers: Array) -> Array:
 
 
 def _cofactors(a: Array) -> Array:
-    """The derivative of the determinant, which is a polynomial: also where there is no inverse.
+    """The derivative of the determinant, from a matrix whose largest entry is about 1."""
+    unit = _largest(plain(a), (-2, -1))  # a constant: the determinant of c * a is c**n times a's
+    return unit ** (shape_of(a)[-1] - 1.0) * _cofactors_near_one(a / unit)
+
+
+def _well_conditioned(a: Any) -> bool:
+    """Whether inverting these arrays loses no more than three digits."""
+    try:
+        inverse = np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        return False
+    return bool(
+        np.all(np.linalg.norm(a, axis=(-2, -1)) * np.linalg.norm(inverse, axis=(-2, -1)) < 1e3)
+    )
+
+
+def _cofactors_near_one(a: Array) -> Array:
+    """The determinant is a polynomial: it has a derivative also where there is no inverse.
 
     Between its singular vectors, which may stand still here, the matrix is diagonal. The part with
     an inverse is eliminated, and what is left has as many rows as singular values are 0.
     """
+    if _well_conditioned(plain(a)):
+        return _as_matrices(det(a)) * swap(inv(a))
     u, s, vh = (stop_gradient(part) for part in svd(a))
     rest = np.count_nonzero(plain(s) <= plain(rounding(s)), axis=-1).max(initial=0)
     k = shape_of(a)[-1] - int(rest)
@@ -261,13 +276,21 @@ def slogdet(a: Array) -> SlogdetResult:
 
 
 def cond(x: Array, p: Any = None) -> Array:
-    """The condition number: how much larger a relative error can become in solving for x."""
-    x = _floating(x)
-    with np.errstate(all="ignore"):
-        if p is None or p in (2, -2):
-            s = svdvals(x)
-            return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    """The condition number: how much larger a relative error can become in solving for x.
+
+    Raises `NoDerivativeError` (TN138), going backward, where x is singular.
+    """
+    x = as_floats(x)
+    if not (p is None or p in (2, -2)):
         return norm(x, p, (-2, -1)) * norm(inv(x), p, (-2, -1))
+    s = svdvals(x)
+    ends = (s[..., -1], s[..., 0]) if p == -2 else (s[..., 0], s[..., -1])
+    with np.errstate(all="ignore"):
+        ratio = ends[0] / ends[1]
+    if np.any(plain(s) <= plain(rounding(s))):
+        ratio = where(ends[1] == 0.0, np.inf, ratio)
+        return fixed(ratio, refusal="cond has no derivative here: the matrix is singular.")
+    return ratio
 
 
 def matrix_rank(
