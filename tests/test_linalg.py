@@ -780,6 +780,25 @@ def test_complex_eigenvalues_are_refused():
 # --------------------------------------------------------------------------------- by name
 
 
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda v: np.tensordot(v, v, axes=([0], [2])), "differ in length"),
+        (lambda v: np.linalg.outer(v, v), "two vectors"),
+        (lambda v: np.linalg.cross(v[..., :2], v[..., :2]), "3 entries"),
+        (lambda v: np.linalg.matrix_power(v, 0.5), "whole number"),
+        (lambda v: np.linalg.multi_dot([v]), "two arrays"),
+        (lambda v: np.linalg.tensorinv(v, ind=0), "positive"),
+        (lambda v: np.linalg.eigh(v[:, :2], UPLO="X"), "UPLO"),
+        (lambda v: np.linalg.pinv(v, 1e-3, rtol=1e-3), "not both"),
+    ],
+)
+def test_what_does_not_fit_is_refused(call, words):
+    """As NumPy refuses it, and in words."""
+    with pytest.raises((TypeError, ValueError), match=words):
+        call(Value(T3))
+
+
 def test_the_namespace_is_numpys():
     """Every function of `np.linalg`, under its name and with the same numbers of arguments."""
     theirs = {name for name in np.linalg.__all__ if callable(getattr(np.linalg, name))}

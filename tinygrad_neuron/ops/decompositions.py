@@ -397,19 +397,7 @@ def _owed_by_eig(g: Array, y: Array, a: Array) -> Array:
     turn = matmul(swap(v), gv)
     along = expand_dims(matrix_diagonal(turn), axis=-2)
     middle = _on_diagonal(gw) + _divided(turn - matmul(swap(v), v) * along, apart, gap)
-    return _only_first(swap(chain(v, swap(middle), _inverse_of(v))), "eig", _tied(apart))
-
-
-def _inverse_of(vectors: Array) -> Array:
-    try:
-        return inv(vectors)
-    except np.linalg.LinAlgError:
-        raise NoDerivativeError(
-            f"eig({THE_INPUT}) has no derivative here: two of its eigenvectors are one.",
-            why="There eigenvalues meet and move apart infinitely fast.",
-            hint="linalg.svdvals, which move at most as fast as the matrix",
-            function="eig",
-        ) from None
+    return _only_first(swap(chain(v, swap(middle), inv(v))), "eig", _tied(apart))
 
 
 @primitive(_owed_by_eig)
