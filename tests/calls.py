@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from calls_linalg import calls as linalg_calls
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -292,6 +293,7 @@ BY_HAND = {
     "take": takes(back=False),
     "scatter": takes(back=True),
     "matmul": matrix_products(),
+    **linalg_calls(Call, reductions, arrays),
 }
 """The primitives whose inputs must suit each other, or their settings."""
 

@@ -121,6 +121,11 @@ def descent_with_no_step():
     tn.optim.GradientDescent([Value(1.0)], alpha=-1.0)
 
 
+def vectors_that_are_not_determined():
+    sphere = Value(np.eye(3), name="sphere")
+    np.linalg.eigh(sphere).eigenvectors.sum().backward()
+
+
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -200,6 +205,13 @@ MISTAKES = [
     (loss_by_a_wrong_name, errors.UnknownNameError, LookupError, ["mes", "mse"], None),
     (loss_with_a_wrong_setting, errors.LossError, ValueError, ["delta", "-1.0"], {"delta": -1.0}),
     (layer_of_no_width, errors.LayerError, ValueError, ["0"], None),
+    (
+        vectors_that_are_not_determined,
+        errors.NoDerivativeError,
+        ValueError,
+        ["eigh(sphere)", "equal", "values"],
+        {"function": "eigh"},
+    ),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),
 ]
 each_mistake = pytest.mark.parametrize(

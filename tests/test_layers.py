@@ -19,6 +19,7 @@ LAYERS = (
     {"errors", "containers"},
     {"graph"},
     {"ops", "floats"},
+    {"linalg"},
     {"backward", "doors", "numpy_functions"},
     {"value"},
     {"transforms"},

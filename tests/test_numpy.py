@@ -142,12 +142,9 @@ def test_an_array_on_the_left():
 
 REFUSED = {
     "np.polyadd": lambda v: np.polyadd(v, v),
-    "np.linalg.svd": lambda v: np.linalg.svd(v),
-    "np.linalg.norm": lambda v: np.linalg.norm(v),
     "np.fft.fft": lambda v: np.fft.fft(v),
     "np.nextafter": lambda v: np.nextafter(v, v),
     "np.spacing": lambda v: np.spacing(v),
-    "np.einsum": lambda v: np.einsum("ij->i", v),
     "np.subtract.reduce": lambda v: np.subtract.reduce(v),
     "np.multiply.reduceat": lambda v: np.multiply.reduceat(v, [0, 1]),
     "np.add.at": lambda v: np.add.at(np.zeros(3), [0, 1], v[0, :2]),

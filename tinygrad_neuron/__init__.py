@@ -4,7 +4,13 @@ Reading order: `graph` (how an expression becomes a graph), `backward` (how a gr
 gradients), `optim` (how gradients become better weights).
 """
 
-from tinygrad_neuron import errors as errors, losses as losses, ops as ops, optim as optim
+from tinygrad_neuron import (
+    errors as errors,
+    linalg as linalg,
+    losses as losses,
+    ops as ops,
+    optim as optim,
+)
 from tinygrad_neuron.graph import (
     elementwise as elementwise,
     history as history,
@@ -18,9 +24,12 @@ from tinygrad_neuron.ops import (
     concatenate as concatenate,
     cos as cos,
     dot as dot,
+    einsum as einsum,
     exp as exp,
     expand_dims as expand_dims,
     expm1 as expm1,
+    inner as inner,
+    kron as kron,
     log as log,
     log1p as log1p,
     matmul as matmul,
@@ -29,6 +38,7 @@ from tinygrad_neuron.ops import (
     mean as mean,
     min as min,
     minimum as minimum,
+    outer as outer,
     relu as relu,
     reshape as reshape,
     sigmoid as sigmoid,
@@ -41,7 +51,10 @@ from tinygrad_neuron.ops import (
     stop_gradient as stop_gradient,
     sum as sum,
     tanh as tanh,
+    tensordot as tensordot,
     transpose as transpose,
+    vdot as vdot,
+    vecdot as vecdot,
     where as where,
 )
 from tinygrad_neuron.transforms import grad as grad, value_and_grad as value_and_grad

@@ -17,6 +17,7 @@ from tinygrad_neuron import graph
 from tinygrad_neuron.errors import (
     ChangedDataError,
     GradientShapeError,
+    NoDerivativeError,
     NotScalarError,
     file_and_line,
     name_of,
@@ -66,6 +67,8 @@ def _shares(node: Node, g: Array, since: int, record: bool) -> list[tuple[Node, 
             continue
         try:
             share = rule(g, y, *args, **settings)
+        except NoDerivativeError as error:
+            raise error.about(x) from None
         except (ArithmeticError, ValueError):  # Python's floats refuse 1/0
             if record or any(np.ndim(arg) for arg in args):
                 raise

@@ -172,3 +172,17 @@ class DescentError(TinygradNeuronError, ValueError):
     """A descent that would lead nowhere: nothing to move, or no step to move it by."""
 
     code = "TN136"
+
+
+THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name
+
+
+class NoDerivativeError(TinygradNeuronError, ValueError):
+    """A gradient asked for where there is none: of a vector that its matrix does not determine."""
+
+    code = "TN138"
+
+    def about(self, value: object) -> "NoDerivativeError":
+        """The same error with the name of the Value that it is about."""
+        self.args = (str(self).replace(THE_INPUT, name_of(value, "the matrix")),)
+        return self

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron import ops
+from tinygrad_neuron import linalg, ops
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Primitive, plain
 from tinygrad_neuron.ops import arrange, choosing
@@ -96,6 +96,17 @@ FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     np.std: ops.std,
     np.trapezoid: ops.trapezoid,
     np.var: ops.var,
+    # linear algebra
+    np.einsum: ops.einsum,
+    np.inner: ops.inner,
+    np.kron: ops.kron,
+    np.matvec: ops.matvec,
+    np.outer: ops.outer,
+    np.tensordot: ops.tensordot,
+    np.vdot: ops.vdot,
+    np.vecdot: ops.vecdot,
+    np.vecmat: ops.vecmat,
+    **{getattr(np.linalg, name): getattr(linalg, name) for name in linalg.__all__},
 }
 
 METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
@@ -155,7 +166,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, settings: Any) -> Any:
     if ufunc not in FROM_NUMPY or not (method == "__call__" or _pairs(ufunc, method)):
         raise _unsupported(name)
     function = FROM_NUMPY[ufunc]
-    if settings and not isinstance(function, Primitive):
+    if not isinstance(function, Primitive) and not settings.keys() <= _parameters(function):
         raise _no_keyword(name, settings)
     return function(*(_outer(*inputs) if method == "outer" else inputs), **settings)
 
@@ -175,6 +186,10 @@ def _outer(a: Any, b: Any) -> tuple[Any, Any]:
     """Two inputs that broadcast to every pair: a with an axis of length 1 for each axis of b."""
     first = np.ndim(plain(a))
     return ops.expand_dims(a, axis=tuple(range(first, first + np.ndim(plain(b))))), b
+
+
+def _parameters(function: Callable[..., Any]) -> set[str]:
+    return set(inspect.signature(function).parameters)
 
 
 def _no_keyword(name: str, settings: dict[str, Any]) -> UnsupportedError:

@@ -91,6 +91,27 @@ from tinygrad_neuron.ops.choosing import (
     unique as unique,
     zeros_like as zeros_like,
 )
+from tinygrad_neuron.ops.decompositions import (
+    cholesky as cholesky,
+    complement as complement,
+    eig as eig,
+    eigh as eigh,
+    eigvals as eigvals,
+    eigvalsh as eigvalsh,
+    fixed as fixed,
+    general_spectrum as general_spectrum,
+    lstsq as lstsq,
+    pinv as pinv,
+    pseudoinverse as pseudoinverse,
+    qr as qr,
+    spectrum as spectrum,
+    square_root as square_root,
+    stretched as stretched,
+    svd as svd,
+    svdvals as svdvals,
+    turned as turned,
+)
+from tinygrad_neuron.ops.einsum import contract as contract, einsum as einsum
 from tinygrad_neuron.ops.elementwise import (
     absolute as absolute,
     add as add,
@@ -142,7 +163,42 @@ from tinygrad_neuron.ops.indexing import (
     set_at as set_at,
     take as take,
 )
-from tinygrad_neuron.ops.linalg import dot as dot, matmul as matmul
+from tinygrad_neuron.ops.linalg import (
+    cross_of_vectors as cross_of_vectors,
+    dot as dot,
+    inner as inner,
+    inv as inv,
+    kron as kron,
+    matmul as matmul,
+    matrix_diagonal as matrix_diagonal,
+    matrix_power as matrix_power,
+    matrix_trace as matrix_trace,
+    matvec as matvec,
+    multi_dot as multi_dot,
+    outer as outer,
+    outer_of_vectors as outer_of_vectors,
+    solutions as solutions,
+    solve as solve,
+    tensordot as tensordot,
+    tensorinv as tensorinv,
+    tensorsolve as tensorsolve,
+    vdot as vdot,
+    vecdot as vecdot,
+    vecmat as vecmat,
+)
+from tinygrad_neuron.ops.measures import (
+    cond as cond,
+    det as det,
+    euclidean as euclidean,
+    logabsdet as logabsdet,
+    matrix_norm as matrix_norm,
+    matrix_rank as matrix_rank,
+    norm as norm,
+    power_norm as power_norm,
+    signdet as signdet,
+    slogdet as slogdet,
+    vector_norm as vector_norm,
+)
 from tinygrad_neuron.ops.powers import (
     cbrt as cbrt,
     clip as clip,
@@ -205,6 +261,7 @@ from tinygrad_neuron.ops.shape import (
     squeeze as squeeze,
     stack as stack,
     sum_to as sum_to,
+    swap as swap,
     transpose as transpose,
 )
 from tinygrad_neuron.ops.softmax import (
