@@ -25,7 +25,7 @@ REGULAR = [sixteenths(x) + 3.0 * np.eye(n) for n in (1, 2, 3) for x in matrices(
 REGULAR += [x[0] for x in REGULAR] + [np.stack([x, x[::-1]]) for x in REGULAR]
 SYMMETRIC = [x + np.swapaxes(x, -1, -2) + np.diag(16.0 * np.arange(x.shape[-1])) for x in REGULAR]
 POSITIVE = [x @ np.swapaxes(x, -1, -2) + np.eye(x.shape[-1]) for x in REGULAR]
-SPREAD = [8.0 * np.eye(m, n) * (1.0 + np.arange(n)) for m, n in ((4, 3), (3, 3), (3, 4), (2, 1))]
+SPREAD = [32.0 * np.eye(m, n) * (1.0 + np.arange(n)) for m, n in ((4, 3), (3, 3), (3, 4), (2, 1))]
 STRETCHED = [x + s for s in SPREAD for x in matrices(2, *s.shape)]
 TALL = [x for x in STRETCHED if x.shape[-2] >= x.shape[-1]]
 REAL = [np.where(x == 0.0, 0.25, x / 4.0) + np.diag(8.0 * np.arange(3)) for x in matrices(2, 3, 3)]
