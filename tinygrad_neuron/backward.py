@@ -24,7 +24,7 @@ from tinygrad_neuron.errors import (
 )
 from tinygrad_neuron.floats import sweep_floats
 from tinygrad_neuron.graph import Array, Node, Primitive, dtype_of, plain, tidy
-from tinygrad_neuron.ops import astype, sum_to, where
+from tinygrad_neuron.ops import astype, isnan, sum_to, where
 from tinygrad_neuron.ops.shape import shape_of
 
 
@@ -55,8 +55,9 @@ def _shares(node: Node, g: Array, since: int, record: bool) -> list[tuple[Node, 
         _refuse_changed(node)
     function: Primitive = node.primitive  # type: ignore[assignment]  # it has inputs
     inputs, settings = node.inputs, node.settings
-    y = node if record else node._data
-    args = inputs if record else [x._data if isinstance(x, Node) else x for x in inputs]
+    feed = record or node.batched  # nodes know where their batch is, and their data do not
+    y = node if feed else node._data
+    args = inputs if feed else [x._data if isinstance(x, Node) else x for x in inputs]
     shares = []
     for i, x in enumerate(inputs):
         if not isinstance(x, Node) or x.birth < since or not _moves(x._data):
@@ -66,12 +67,13 @@ def _shares(node: Node, g: Array, since: int, record: bool) -> list[tuple[Node, 
             try:
                 share = rule(g, y, *args, **settings)
             except (ArithmeticError, ValueError):  # Python's floats refuse 1/0
-                if record or any(np.ndim(arg) for arg in args):
+                if feed or any(np.ndim(arg) for arg in args):
                     raise
                 share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
             if function.steep:
                 share = excused(share, g)
-            shares.append((x, _fitted(share, x, node)))
+            share = _fitted(share, x, node)
+            shares.append((x, share))
     return shares
 
 
@@ -82,18 +84,18 @@ def _moves(data: Array) -> bool:
 
 def _fitted(share: Array, x: Node, node: Node) -> Array:
     """A share as its input keeps it: in its shape and precision."""
-    target, number = x._data, plain(share)
-    if type(target) is float:
-        if type(number) is float:
-            return share
-    elif (
-        type(number) is np.ndarray and number.shape == target.shape and number.dtype == target.dtype
-    ):
+    target = x._data
+    if type(share) is type(target) is float:
         return share
-    if shape_of(number) != shape_of(target):
+    if type(share) is type(target) is np.ndarray:
+        if share.shape == target.shape and share.dtype == target.dtype:
+            return share
+    if node.batched and not x.batched and share.batched:
+        share = share.total()  # every one of the batch had this input
+    if shape_of(share) != x.shape:
         if not node.primitive.broadcasts or _misfit(share, x):  # type: ignore[union-attr]
             raise _misshapen(share, x, node)
-        share = sum_to(share, shape=shape_of(target))
+        share = sum_to(share, shape=x.shape)
     if dtype_of(share) != dtype_of(target):
         share = astype(share, dtype=dtype_of(target))
     return share if isinstance(share, Node) else tidy(share)
@@ -116,7 +118,10 @@ def excused(share: Array, g: Array) -> Array:
     idle = np.equal(plain(g), 0.0)
     if idle.shape != lost.shape:  # not entry by entry: all of the output must be owed nothing
         idle = idle.all()
-    return where(lost & idle, 0.0, share)
+    unowed = lost & idle
+    if isinstance(share, Node) and share.batched:
+        unowed = type(share).made(unowed, isnan)
+    return where(unowed, 0.0, share)
 
 
 def _misfit(share: Array, x: Node) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -55,6 +55,9 @@ class Node:
         "__weakref__", "_a", "_b", "_data", "_grad", "_name", "_settings", "birth", "primitive",
     )  # fmt: skip
 
+    # One Node for many of one shape, their data along a first axis: see `batching`.
+    batched: ClassVar[bool] = False
+
     _a: Array
     _b: Array
     _data: Array
@@ -63,6 +66,13 @@ class Node:
     _settings: Mapping[str, Any]
     birth: int
     primitive: "Primitive | None"
+
+    @classmethod
+    def computed(
+        cls, function: "Primitive", inputs: Sequence[Array], raw: list[Array], settings: Any
+    ) -> Array:
+        """A primitive's result for inputs of which some are batched."""
+        raise NotImplementedError
 
     @classmethod
     def made(
@@ -88,6 +98,11 @@ class Node:
         global last_change
         self._data = data
         self.birth = last_change = tick()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis; () for a number."""
+        return np.shape(self._data)
 
     @property
     def inputs(self) -> tuple[Array, ...]:
@@ -351,7 +366,12 @@ class Primitive:
                 return self(*map(_from_list, inputs), **settings)
             floats = floats and type(x) is float
             raw.append(x)
-        data = self._of_floats(raw) if floats else tidy(self.forward(*raw, **settings))
+        if floats:
+            data = self._of_floats(raw)
+        elif kind is not None and kind.batched:
+            data = kind.computed(self, inputs, raw, settings)
+        else:
+            data = tidy(self.forward(*raw, **settings))
         if kind is None:
             return data
         if pauses and _paused.get():

@@ -27,14 +27,14 @@ def scatter(x: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
     """Zeros of this shape with x added at the index: entries taken twice add up."""
     x = np.asarray(x)
     full = np.zeros(shape, x.dtype)
-    if _is_basic(index):
+    if is_basic(index):
         full[index] = x
     else:
         np.add.at(full, index, x)
     return full
 
 
-def _is_basic(index: Any) -> bool:
+def is_basic(index: Any) -> bool:
     """Whether the index is made of numbers and slices only, and so names no entry twice."""
     parts = index if isinstance(index, tuple) else (index,)
     return all(isinstance(part, BASIC) and not isinstance(part, bool) for part in parts)
