@@ -86,9 +86,14 @@ def shapes(min_dims=0, max_dims=3):
 
 
 def matching_shapes(n):
-    """Shapes that broadcast: scalars, axes of length 1, missing axes."""
+    """Single numbers, equal shapes, or axes of length 1 and missing axes that broadcast."""
+    equal = hnp.array_shapes(min_dims=2, max_dims=3, min_side=2, max_side=3)
     broadcast = hnp.mutually_broadcastable_shapes(num_shapes=n, max_dims=3, max_side=3)
-    return st.just(((),) * n) | broadcast.map(lambda drawn: drawn.input_shapes)
+    return st.one_of(
+        st.just(((),) * n),
+        equal.map(lambda shape: (shape,) * n),
+        broadcast.map(lambda drawn: drawn.input_shapes),
+    )
 
 
 @st.composite

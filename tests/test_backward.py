@@ -729,15 +729,9 @@ SECOND = {
 }
 
 
-def to_float(exact):
-    """The nearest float: inf beyond the largest, 0 below the smallest."""
-    return float(exact)
-
-
 def assert_exact(given, exact, x):
     """Within a few units in the last digit, also where the true slope is 1e-300."""
-    true = to_float(exact)
-    assert given == pytest.approx(true, rel=16 * EPS, abs=5e-324), f"at {x}"
+    assert given == pytest.approx(float(exact), rel=16 * EPS, abs=5e-324), f"at {x}"
 
 
 @pytest.mark.parametrize("name", TRUE)

@@ -587,7 +587,6 @@ def test_a_rule_of_the_right_shape():
 def test_names_that_people_use():
     """The Value's own name, else the variable that holds it, local or global; else a plain word."""
     named = Value([1.0], name="slope")
-    assert "slope has shape" in str(caught((named * 1.0).backward)) or True
     assert "slope" in str(caught(named.backward))
     local = Value([1.0, 2.0])
     assert "local has shape" in str(caught(lambda: local.backward()))

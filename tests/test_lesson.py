@@ -70,6 +70,37 @@ def test_row_03_guessing_measures_what_was_computed():
     assert guess.run(EQUATION, whole=True).bests[-1].point == (5.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("text", "box"),
+    [
+        ("3a - 2b + c = 7", (-3, 4)),
+        ("-x - 2y = 1", (-1, 2)),
+        ("a+b+c+d = 9", (1, 5)),
+        ("2a = 7", (3, 4)),
+    ],
+)
+def test_row_03_the_chance_is_known_for_any_equation(text, box):
+    """A million points, drawn and counted here, land as often as the volume says."""
+    equation, n = parse(text), 1_000_000
+    points = np.random.default_rng(3).uniform(*box, (n, len(equation.names)))
+    errors = points @ np.array(equation.inputs) - float(equation.target)
+    chance = guess.chance_of_any(equation, box, 0.5)
+    assert abs(np.mean(np.abs(errors) < 0.5) - chance) < 5 * math.sqrt(chance * (1 - chance) / n)
+
+
+def test_row_03_the_bests_are_those_of_one_long_list():
+    """Guessed in batches or all at once: the same points, the same bests, the same numbers."""
+    n = 3 * guess.BATCH + 5
+    points = np.random.default_rng(0).uniform(0, 10, (n, 2))
+    sizes = np.abs(points @ [256.0, 212.0] - 1492)
+    best_before = np.minimum.accumulate([math.inf, *sizes[:-1]])
+    numbers = (np.flatnonzero(sizes < best_before) + 1).tolist()
+    guesses = guess.run(EQUATION, tries=n)
+    assert [best.number for best in guesses.bests] == numbers
+    assert guesses.bests[-1].point == tuple(points[numbers[-1] - 1])
+    assert (guesses.hits, guesses.tries) == (np.count_nonzero(sizes < 1), n)
+
+
 def test_row_04_guessing_does_not_learn():
     """The best of n guesses has |error| near 1819 / n in any order; descent takes 10 steps."""
     bests = [abs(guess.run(EQUATION, tries=1000, seed=s).bests[-1].error) for s in range(400)]

@@ -478,6 +478,15 @@ def test_empty_arrays_have_empty_gradients(f):
         assert tn.grad(f)(x).shape == (0, 3)
 
 
+def test_the_mean_of_nothing():
+    """nan with NumPy's warning; its gradient is as empty as the array, recorded or not."""
+    for x in (np.zeros((0, 3)), Value(np.zeros((0, 3)))):
+        with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="empty"):
+            value, gradient = tn.value_and_grad(tn.mean)(x)
+        assert np.isnan(value.item())
+        assert gradient.shape == (0, 3)
+
+
 @each(PRIMITIVES)
 def test_settings_are_checked(primitive):
     """A keyword that is not understood is refused, not ignored."""

@@ -135,6 +135,9 @@ def test_weights_that_cannot_move_are_stalled():
     assert (flat.ending, flat.updates) == ("stalled", 0)
     w = Value(1e17)
     assert descend(lambda: w * 1.0, [w], 1.0, 100, done=never).ending == "stalled"
+    w = Value([0.5, 0.0])
+    hopeless = descend(lambda: (w * 1e-25).sum() + 1, [w], 1.0, 100, done=never)
+    assert (hopeless.ending, hopeless.updates) == ("stalled", 1)
 
 
 def test_a_loss_without_a_bottom_is_noticed():
@@ -180,12 +183,21 @@ def test_numbers_and_arrays_descend_together():
     assert (w.data.tolist(), b.data) == ([0.5, 1.0], 1.5)
 
 
+def test_rounding_is_not_mistaken_for_curvature():
+    """At the end of a fit the gradient is noise: between two last steps it would say 20, not 14."""
+    x, y, w = np.array([1.0, 2.0, 4.0]), np.array([1e3, -2e3, 3e3]), Value(0.0)
+    history = descend(lambda: ((w * x - y) ** 2).mean(), [w], 0.03, 300, done=never)
+    assert history.ending == "stalled"
+    assert history.curvature == pytest.approx(14.0, rel=1e-6)
+
+
 def test_a_comfortable_alpha_is_a_little_below_the_best():
     """0.9 / 220960 is 4.07e-06, with one digit 4e-06; a tenth of the way for |e|; flat is flat."""
     w = [Value(0.0), Value(0.0)]
     assert comfortable_alpha(lambda: (256 * w[0] + 212 * w[1] - 1492) ** 2, w) == 4e-6
     assert comfortable_alpha(lambda: abs(256 * w[0] + 212 * w[1] - 1492), w) == 0.001
     assert comfortable_alpha(lambda: (w[0] - 800).sigmoid() * 1e9 + 1, w[:1]) == 0.1
+    assert comfortable_alpha(lambda: (w[0] - 40).sigmoid() + 1, w[:1]) == 0.1
 
 
 @given(st.floats(1e-300, 1e300))

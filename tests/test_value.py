@@ -28,7 +28,7 @@ def gradient(f, *args):
 
 @pytest.mark.parametrize(
     "number",
-    [3, 3.0, True, np.int64(3), np.float64(3.0), np.array(3), np.array(3.0), 10**400 // 10**400],
+    [3, 3.0, True, np.int64(3), np.float64(3.0), np.array(3), np.array(3.0)],
 )
 def test_a_number_becomes_a_python_float(number):
     """Whatever the number was: arithmetic on Python floats is five times faster."""

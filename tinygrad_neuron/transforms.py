@@ -55,8 +55,10 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
         with recording():
             y = _one_number(f(*fresh, **settings))
         watched = any(isinstance(x, Node) for x in leaves([args[i] for i in chosen]))
-        owed = _owed(y, since, watched)
+        owed, recorded = _owed(y, since, watched)
         gradients = [mapped(lambda x: _gradient(owed.get(x), x), fresh[i]) for i in chosen]
+        if not recorded:  # nobody can ask for more, so nothing need be kept
+            y = y.detach()
         return y, gradients[0] if isinstance(argnums, int) else tuple(gradients)
 
     return value_and_gradient
@@ -70,13 +72,13 @@ def _chosen(argnums: int | tuple[int, ...], count: int) -> tuple[int, ...]:
     return tuple(i % count for i in asked)
 
 
-def _owed(y: Value, since: int, watched: bool) -> Mapping[Node, Array]:
+def _owed(y: Value, since: int, watched: bool) -> tuple[Mapping[Node, Array], bool]:
     """What the nodes born since are owed: as expressions, where somebody could ask for more."""
     floats = None if watched else sweep_floats(y, 1.0)
     if floats and all(leaf.birth >= since for leaf in floats[2]):
-        return floats[2]
+        return floats[2], False
     record = watched or any(node.birth < since for node in history(y))
-    return sweep(y, seed_for(y), since=since, record=record)
+    return sweep(y, seed_for(y), since=since, record=record), record
 
 
 def _fresh(args: tuple[Any, ...], chosen: tuple[int, ...]) -> tuple[int, list[Any]]:

@@ -53,8 +53,8 @@ def mean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
 
 
 def _summands(x: Array, y: Array) -> int:
-    """How many entries of x went into each entry of y."""
-    return prod(shape_of(x)) // (prod(shape_of(y)) or 1)
+    """How many entries of x went into each entry of y; 1 for none, of which nothing is owed."""
+    return prod(shape_of(x)) // (prod(shape_of(y)) or 1) or 1
 
 
 @primitive(
