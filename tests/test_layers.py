@@ -21,6 +21,7 @@ LAYERS = (
     {"ops", "floats"},
     {"backward", "doors", "numpy_functions"},
     {"value"},
+    {"batching"},
     {"transforms"},
     {"nn", "losses", "optim"},
     {"micrograd", "train"},

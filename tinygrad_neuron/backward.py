@@ -73,6 +73,8 @@ def _shares(node: Node, g: Array, since: int, record: bool) -> list[tuple[Node, 
             if function.steep:
                 share = excused(share, g)
             share = _fitted(share, x, node)
+            if not record and isinstance(share, Node) and not share.batched:
+                share = share._data  # the batch is behind us
             shares.append((x, share))
     return shares
 
