@@ -39,7 +39,7 @@ def sweep(result: Node, seed: Array, *, since: int = 0, record: bool = False) ->
     with np.errstate(all="ignore"):  # inf and nan are judged here, by the zero-cotangent rule
         while due:
             node = heappop(due)[1]
-            for x, share in _shares(node, owed[node], since, record):
+            for x, share in _shares(node, owed[node], since, record, result.batched):
                 if x in owed:
                     owed[x] = owed[x] + share
                 else:
@@ -49,8 +49,11 @@ def sweep(result: Node, seed: Array, *, since: int = 0, record: bool = False) ->
     return owed
 
 
-def _shares(node: Node, g: Array, since: int, record: bool) -> list[tuple[Node, Array]]:
-    """What each input of a node is owed, in the input's own shape and precision."""
+def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[tuple[Node, Array]]:
+    """What each input of a node is owed, in the input's own shape and precision.
+
+    `each`: what all of a batch shared is owed something by each, and not by all together.
+    """
     if node.birth < graph.last_change:
         _refuse_changed(node)
     function: Primitive = node.primitive  # type: ignore[assignment]  # it has inputs
@@ -72,6 +75,8 @@ def _shares(node: Node, g: Array, since: int, record: bool) -> list[tuple[Node, 
                 share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
             if function.steep:
                 share = excused(share, g)
+            if node.batched and isinstance(share, Node) and share.batched > (each or x.batched):
+                share = share.total()
             share = _fitted(share, x, node)
             if not record and isinstance(share, Node) and not share.batched:
                 share = share._data  # the batch is behind us
@@ -89,11 +94,9 @@ def _fitted(share: Array, x: Node, node: Node) -> Array:
     target = x._data
     if type(share) is type(target) is float:
         return share
-    if type(share) is type(target) is np.ndarray:
-        if share.shape == target.shape and share.dtype == target.dtype:
-            return share
-    if node.batched and not x.batched and share.batched:
-        share = share.total()  # every one of the batch had this input
+    arrays = type(share) is type(target) is np.ndarray
+    if arrays and share.shape == target.shape and share.dtype == target.dtype:
+        return share
     if shape_of(share) != x.shape:
         if not node.primitive.broadcasts or _misfit(share, x):  # type: ignore[union-attr]
             raise _misshapen(share, x, node)
@@ -117,13 +120,20 @@ def excused(share: Array, g: Array) -> Array:
     if total == total:
         return share
     lost = np.isnan(number)
-    idle = np.equal(plain(g), 0.0)
-    if idle.shape != lost.shape:  # not entry by entry: all of the output must be owed nothing
-        idle = idle.all()
-    unowed = lost & idle
+    unowed = lost & _idle(g, share)
     if isinstance(share, Node) and share.batched:
         unowed = type(share).made(unowed, isnan)
     return where(unowed, 0.0, share)
+
+
+def _idle(g: Array, share: Array) -> Array:
+    """Where nothing is owed; if not entry by entry, all of the output must be owed nothing."""
+    idle = np.equal(plain(g), 0.0)
+    if shape_of(g) == shape_of(share):
+        return idle
+    if isinstance(g, Node) and g.batched:
+        return idle.reshape(len(idle), -1).all(axis=1).reshape(-1, *(1,) * len(shape_of(share)))
+    return idle.all()
 
 
 def _misfit(share: Array, x: Node) -> bool:

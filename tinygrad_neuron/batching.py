@@ -2,11 +2,16 @@
 
 A `Batched` Value is a Value of shape S whose data has one axis more, in front: the batch. It says
 that its shape is S, so a function, and every derivative rule, does with it what it would do with
-one; here is written once, for each kind of primitive, where the batch is while that happens. What
-is not written here is computed one by one, which is slower and no less right.
+one. Where the batch is while that happens is written here, once for each kind of primitive; what is
+not written here is computed one by one, which is slower and no less right.
+
+There is one batch at a time: two would lie on the same axis. Whoever needs another while one is
+open asks `is_open` and takes a loop.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,8 +23,22 @@ from tinygrad_neuron.ops.indexing import is_basic
 from tinygrad_neuron.value import Value
 
 Raw = list[Array]  # the data of the inputs, with the batch in front where there is one
+Moving = list[bool]  # where there is one
 Settings = dict[str, Any]
-Rule = Callable[[Primitive, Raw, list[bool], Settings], Array]
+Rule = Callable[[Primitive, Raw, Moving, Settings], Array]
+
+_open: ContextVar[bool] = ContextVar("open", default=False)
+is_open = _open.get
+
+
+@contextmanager
+def one_batch() -> Iterator[None]:
+    """The time during which a function runs on a batch."""
+    token = _open.set(True)
+    try:
+        yield
+    finally:
+        _open.reset(token)
 
 
 class Batched(Value):
@@ -47,14 +66,21 @@ class Batched(Value):
         """All of the batch added up: what an input is owed that each of them shared."""
         return ops.sum(together(self), axis=0)
 
-    def _refuse(self, *_: Any) -> Any:
+    def only(self) -> Array:
+        """There is no one number: refused."""
         raise LeftGraphError(
-            f"This stands for {len(self._data)} numbers at once, and was asked for one.",
+            f"This stands for {len(self._data)} at once, and was asked for one.",
             why="Inside vmap a branch, or a plain number, would have to be another for each.",
             hint="where(x > 0, a, b) chooses for each;  or a loop over rows instead of vmap",
         )
 
-    __bool__ = __float__ = __int__ = __complex__ = __index__ = __array__ = item = tolist = _refuse
+    def _refused(self, *_: Any, **__: Any) -> Any:
+        return self.only()
+
+    data = property(only)
+    __array__: Any = _refused
+    __bool__ = __float__ = __int__ = __complex__ = __index__ = _refused
+    item = tolist = backward = _refused
 
 
 @primitive(lambda g, y, x: apart(g), steep=False)
@@ -75,125 +101,155 @@ def together(x: Value) -> Value:
 
 
 def apart(x: Array) -> Batched:
-    """An array, or a Value, as a batch of what is along its first axis."""
+    """An array that nobody else writes, or a Value, as a batch of what is along its first axis."""
     return Batched.made(plain(x), spread_out, (x,) if isinstance(x, Value) else ())
 
 
 # ------------------------------------------------------------- where the batch is, by primitive
 
 
-def _elementwise(function: Primitive, raw: Raw, moving: list[bool], settings: Settings) -> Array:
+def _elementwise(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    return function.forward(*_aligned(raw, moving), **settings)
+
+
+def _aligned(raw: Raw, moving: Moving) -> Raw:
     """Axes are matched from the right: between the batch and a short shape go axes of length 1."""
     ndim = max(np.ndim(x) - moves for x, moves in zip(raw, moving, strict=True))
-    aligned = [
-        x.reshape(x.shape[:1] + (1,) * (ndim - x.ndim + 1) + x.shape[1:]) if moves else x
+    return [_padded(x, ndim) if moves else x for x, moves in zip(raw, moving, strict=True)]
+
+
+def _padded(x: Array, ndim: int) -> Array:
+    return x.reshape(x.shape[:1] + (1,) * (ndim - x.ndim + 1) + x.shape[1:])
+
+
+def _one_by_one(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    def of(i: int) -> Array:
+        return function.forward(*_each(raw, moving, lambda x: x[i]), **settings)
+
+    size = _size(raw, moving)
+    if size:
+        return np.stack([of(i) for i in range(size)])
+    y = function.forward(*_each(raw, moving, lambda x: np.zeros(x.shape[1:], x.dtype)), **settings)
+    return np.zeros((0, *np.shape(y)), np.asarray(y).dtype)
+
+
+def _size(raw: Raw, moving: Moving) -> int:
+    return next(len(x) for x, moves in zip(raw, moving, strict=True) if moves)
+
+
+def _each(raw: Raw, moving: Moving, part: Callable[[Array], Array]) -> Raw:
+    return [part(x) if moves else x for x, moves in zip(raw, moving, strict=True)]
+
+
+def _matmul(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    """Stacks of matrices are what matmul takes; a vector takes part as a row, or as a column."""
+    a, b = raw
+    row, column = (np.ndim(x) - moves == 1 for x, moves in zip(raw, moving, strict=True))
+    a = np.expand_dims(a, -2) if row else a
+    b = np.expand_dims(b, -1) if column else b
+    a, b = _aligned([a, b], moving)
+    y = _stacked_product(a, b, moving)
+    return np.squeeze(y, (-2,) * row + (-1,) * column)
+
+
+def _stacked_product(a: Array, b: Array, moving: Moving) -> Array:
+    """a @ b; against one matrix, the rows of all the batch are the rows of one matrix."""
+    if not moving[1] and b.ndim == 2:
+        rows = a.reshape(-1, b.shape[0]) @ b
+        return rows.reshape(*a.shape[:-1], b.shape[1])
+    if not moving[0] and a.ndim == 2:
+        return np.swapaxes(_stacked_product(np.swapaxes(b, -1, -2), a.T, [True, False]), -1, -2)
+    return np.matmul(a, b)
+
+
+def _joined(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    """What is the same for all is repeated."""
+    size, axis = _size(raw, moving), settings["axis"]
+    each = [
+        x if moves else np.broadcast_to(x, (size, *np.shape(x)))
         for x, moves in zip(raw, moving, strict=True)
     ]
-    return function.forward(*aligned, **settings)
+    return function.forward(*each, axis=axis + 1 if axis >= 0 else axis)
 
 
-def _one_by_one(function: Primitive, raw: Raw, moving: list[bool], settings: Settings) -> Array:
-    size = next(len(x) for x, moves in zip(raw, moving, strict=True) if moves)
-    each = [
-        function.forward(
-            *(x[i] if moves else x for x, moves in zip(raw, moving, strict=True)), **settings
-        )
-        for i in range(size)
-    ]
-    return np.stack(each)
-
-
-def _matmul(function: Primitive, raw: Raw, moving: list[bool], settings: Settings) -> Array:
-    """Stacks of matrices are what matmul takes; a batch of vectors is a stack of thin ones."""
-    a, b = raw
-    ndims = [np.ndim(x) - moves for x, moves in zip(raw, moving, strict=True)]
-    if max(ndims) > 2:
+def _indexed(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    """One axis more in front of the index; between lists of an index it would change the order."""
+    (x,), index = raw, settings["index"]
+    if isinstance(index, tuple) and not is_basic(index):
         return _one_by_one(function, raw, moving, settings)
-    thin_a, thin_b = ndims[0] == 1, ndims[1] == 1
-    a = np.expand_dims(a, -2) if thin_a else a
-    b = np.expand_dims(b, -1) if thin_b else b
-    y = np.matmul(a, b)
-    y = y[..., 0] if thin_b else y
-    return (y[..., 0] if thin_b else y[..., 0, :]) if thin_a else y
+    settings["index"] = (slice(None), *(index if isinstance(index, tuple) else (index,)))
+    if "shape" in settings:
+        settings["shape"] = (len(x), *settings["shape"])
+    return function.forward(x, **settings)
 
 
-def _take(function: Primitive, raw: Raw, moving: list[bool], settings: Settings) -> Array:
-    if not is_basic(settings["index"]):
-        return _one_by_one(function, raw, moving, settings)
-    return raw[0][_behind(settings["index"])]
+def _sum_to(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    (x,), shape = raw, settings["shape"]
+    x = np.add.reduce(x, axis=tuple(range(1, x.ndim - len(shape))))
+    return function.forward(x, shape=(len(x), *shape))
 
 
-def _scatter(function: Primitive, raw: Raw, moving: list[bool], settings: Settings) -> Array:
-    if not is_basic(settings["index"]):
-        return _one_by_one(function, raw, moving, settings)
-    shape = (len(raw[0]), *settings["shape"])
-    return function.forward(raw[0], index=_behind(settings["index"]), shape=shape)
+def _broadcast_to(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    (x,), shape = raw, settings["shape"]
+    return np.broadcast_to(_padded(x, len(shape)), (len(x), *shape))
 
 
-def _behind(index: Any) -> Any:
-    """An index of each, as an index of all: the batch is one axis more in front."""
-    return (slice(None), *(index if isinstance(index, tuple) else (index,)))
+def _having(key: str, further_back: Callable[[Array, Any], Any]) -> Rule:
+    """The same primitive, with this setting as it must be for data with one axis more in front."""
 
-
-def _unary(settings_of: Callable[[Array, Settings], Settings]) -> Rule:
-    """The same primitive, its settings rewritten for data with one axis more in front."""
-
-    def rule(function: Primitive, raw: Raw, moving: list[bool], settings: Settings) -> Array:
-        return function.forward(raw[0], **{**settings, **settings_of(raw[0], settings)})
+    def rule(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+        (x,) = raw
+        return function.forward(x, **{**settings, key: further_back(x, settings[key])})
 
     return rule
 
 
-def _axis(x: Array, settings: Settings) -> Settings:
-    """`axis` one further back where it counts from the front; all but the batch where it is None."""
-    axis = settings["axis"]
-    if axis is None:
-        return {"axis": tuple(range(1, x.ndim))}
-    shifted = tuple(k % (x.ndim - 1) + 1 for k in (axis if isinstance(axis, tuple) else (axis,)))
-    return {"axis": shifted}
+def _as_tuple(axes: Any) -> tuple[int, ...]:
+    return axes if isinstance(axes, tuple) else (axes,)
 
 
-def _sum_to(function: Primitive, raw: Raw, moving: list[bool], settings: Settings) -> Array:
-    (x,), shape = raw, settings["shape"]
-    added = tuple(range(1, x.ndim - len(shape)))
-    x = np.add.reduce(x, axis=added) if added else x
-    return function.forward(x, shape=(len(x), *shape))
+def _behind(axes: Any, ndim: int) -> tuple[int, ...]:
+    """Axes of each, which has so many, as axes of the batch."""
+    return tuple(k % ndim + 1 for k in _as_tuple(axes))
 
 
-def _broadcast_to(function: Primitive, raw: Raw, moving: list[bool], settings: Settings) -> Array:
-    (x,), shape = raw, settings["shape"]
-    thin = x.reshape(x.shape[:1] + (1,) * (len(shape) - x.ndim + 1) + x.shape[1:])
-    return np.broadcast_to(thin, (len(x), *shape))
+def _axis(x: Array, axis: Any) -> tuple[int, ...]:
+    return tuple(range(1, x.ndim)) if axis is None else _behind(axis, x.ndim - 1)
 
 
-def _transpose(x: Array, settings: Settings) -> Settings:
-    n = x.ndim - 1
-    axes = settings["axes"] or tuple(reversed(range(n)))
-    return {"axes": (0, *(k % n + 1 for k in axes))}
+def _order(x: Array, axes: Any) -> tuple[int, ...]:
+    return (0, *(_axis(x, axes)[::-1] if axes is None else _behind(axes, x.ndim - 1)))
 
 
-def _expand_dims(x: Array, settings: Settings) -> Settings:
-    axis = settings["axis"] if isinstance(settings["axis"], tuple) else (settings["axis"],)
-    n = x.ndim - 1 + len(axis)
-    return {"axis": tuple(k % n + 1 for k in axis)}
+def _new_axis(x: Array, axis: Any) -> tuple[int, ...]:
+    return _behind(axis, x.ndim - 1 + len(_as_tuple(axis)))
 
 
-def _reshape(x: Array, settings: Settings) -> Settings:
-    shape = settings["shape"]
-    return {"shape": (len(x), *(shape if isinstance(shape, tuple) else (shape,)))}
+def _thin_axis(x: Array, axis: Any) -> tuple[int, ...]:
+    return tuple(k for k in _axis(x, axis) if axis is not None or x.shape[k] == 1)
+
+
+def _shape(x: Array, shape: Any) -> tuple[int, ...]:
+    """-1 is worked out for each: of an empty batch nobody could say."""
+    if -1 in _as_tuple(shape):
+        shape = np.empty(x.shape[1:], bool).reshape(shape).shape
+    return (len(x), *_as_tuple(shape))
 
 
 RULES: dict[Primitive, Rule] = {
     ops.matmul: _matmul,
-    ops.take: _take,
-    ops.scatter: _scatter,
+    ops.join: _joined,
+    ops.pile: _joined,
+    ops.take: _indexed,
+    ops.scatter: _indexed,
     ops.sum_to: _sum_to,
     ops.broadcast_to: _broadcast_to,
-    ops.sum: _unary(_axis),
-    ops.mean: _unary(_axis),
-    ops.max: _unary(_axis),
-    ops.min: _unary(_axis),
-    ops.transpose: _unary(_transpose),
-    ops.expand_dims: _unary(_expand_dims),
-    ops.reshape: _unary(_reshape),
+    ops.sum: _having("axis", _axis),
+    ops.mean: _having("axis", _axis),
+    ops.max: _having("axis", _axis),
+    ops.min: _having("axis", _axis),
+    ops.squeeze: _having("axis", _thin_axis),
+    ops.expand_dims: _having("axis", _new_axis),
+    ops.transpose: _having("axes", _order),
+    ops.reshape: _having("shape", _shape),
 }

@@ -104,6 +104,10 @@ class Node:
         """The length of each axis; () for a number."""
         return np.shape(self._data)
 
+    def only(self) -> Array:
+        """The data, for an answer that leaves the graph; what stands for many refuses."""
+        return self._data
+
     @property
     def inputs(self) -> tuple[Array, ...]:
         """What it was made from, in order: nodes and plain constants; () for a leaf."""
@@ -138,6 +142,11 @@ class Node:
 def plain(x: Array) -> Array:
     """The number or array inside a node; anything else as it is."""
     return x._data if isinstance(x, Node) else x
+
+
+def only(x: Array) -> Array:
+    """The number or array inside a node, where the answer must be one; anything else as it is."""
+    return x.only() if isinstance(x, Node) else x
 
 
 def dtype_of(x: Array) -> "np.dtype[Any]":
@@ -257,6 +266,11 @@ def recording() -> Iterator[None]:
         _paused.reset(token)
 
 
+def paused() -> bool:
+    """Whether results made here and now forget what made them."""
+    return bool(pauses) and _paused.get()
+
+
 # -------------------------------------------------------------------------------- primitives
 
 
@@ -374,7 +388,7 @@ class Primitive:
             data = tidy(self.forward(*raw, **settings))
         if kind is None:
             return data
-        if pauses and _paused.get():
+        if pauses and paused():
             return kind.made(data, self)
         node = kind.made(data, self, tuple(map(_kept, inputs)) if constants else inputs, settings)
         if floats and self.short:

@@ -4,18 +4,20 @@ Nothing is left on any Value: the function runs on fresh Values, sweeps answer, 
 made of Values again. Where somebody could differentiate an answer, the sweep records itself.
 
 Two ideas carry everything. A *pullback* takes what a result is owed to what the arguments are owed:
-one sweep. And a pullback is linear in what it is given, so pulling *it* back pushes forward: forward
-mode needs no rules of its own.
+one sweep. And a pullback is linear in what it is given, so pulling *it* back pushes forward:
+forward mode needs no rules of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from tinygrad_neuron.backward import seed_for, sweep
-from tinygrad_neuron.batching import Batched, apart, together
-from tinygrad_neuron.containers import leaves, mapped
+from tinygrad_neuron.batching import Batched, apart, is_open, one_batch, together
+from tinygrad_neuron.containers import alongside, leaves, mapped, rebuilt
 from tinygrad_neuron.errors import GradientShapeError, LeftGraphError, NotScalarError
 from tinygrad_neuron.floats import sweep_floats
 from tinygrad_neuron.graph import (
@@ -23,12 +25,13 @@ from tinygrad_neuron.graph import (
     Node,
     history,
     no_grad,
-    plain,
+    paused,
     recording,
     tick,
     tidy,
 )
-from tinygrad_neuron.ops import concatenate, positive, reshape, stack, stop_gradient
+from tinygrad_neuron.ops import positive, reshape, stack, stop_gradient, take, transpose
+from tinygrad_neuron.ops.shape import ndim_of, shape_of
 from tinygrad_neuron.value import Value
 
 Function = Callable[..., Any]
@@ -75,16 +78,17 @@ def value_and_grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) 
     """
 
     def value_and_gradient(*args: Any, **settings: Any) -> tuple[Any, Any]:
-        chosen = _chosen(argnums, len(args))
-        since, fresh = _fresh(args, chosen)
+        since, fresh, chosen = _fresh(args, argnums)
         with recording():
             y, aux = f(*fresh, **settings) if has_aux else (f(*fresh, **settings), None)
+        xs = list(leaves(chosen))
         y = _one_number(y)
-        owed, recorded = _owed(y, since, _watched(args, chosen))
-        gradients = tuple(mapped(lambda x: _gradient(owed.get(x), x), fresh[i]) for i in chosen)
-        if not recorded:  # nobody can ask for more, so nothing need be kept
-            y = y.detach()
-        return (y, aux) if has_aux else y, _as_asked(gradients, argnums)
+        gradients, watched = _gradients(y, xs, since)
+        y = y if watched else y.detach()
+        return (
+            (y, mapped(lambda part: _released(part, since), aux)) if has_aux else y,
+            _as_asked(rebuilt(chosen, gradients), argnums),
+        )
 
     return value_and_gradient
 
@@ -95,7 +99,7 @@ def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> elementwise_grad(lambda x: x**2)(np.array([1.0, 2.0]))
     Value([2.0, 4.0])
     """
-    return grad(lambda *args, **settings: f(*args, **settings).sum(), argnums)
+    return grad(lambda *args, **settings: _one_value(f(*args, **settings)).sum(), argnums)
 
 
 # --------------------------------------------------------------------------- back and forward
@@ -113,20 +117,14 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
 
     Raises `GradientShapeError` (TN113) for a cotangent of another shape than the result's.
     """
-    chosen = tuple(range(len(args)))
-    since, fresh = _fresh(args, chosen)
-    with recording():
-        y = f(*fresh)
-    total = _weighable(y)
-    watched = _watched(args, chosen)
+    since, fresh, y, ys = _run(f, args)
+    xs = list(leaves(fresh))
+    asked = _watched(since, ys)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        g = _flat(cotangent, total)
-        outside = isinstance(g, Node) or watched or any(n.birth < since for n in history(total))
-        owed = sweep(total, g, since=since, record=outside)
-        return tuple(mapped(lambda x: _gradient(owed.get(x), x), part) for part in fresh)
+        return rebuilt(fresh, _pulled(ys, alongside(y, cotangent), xs, since, asked))
 
-    return y, pullback
+    return mapped(lambda part: _released(part, since), y), pullback
 
 
 def jvp(f: Function, args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -135,7 +133,7 @@ def jvp(f: Function, args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[
     >>> jvp(lambda x: x**3, (2.0,), (1.0,))
     (Value(8.0), Value(12.0))
 
-    It is the pullback pulled back: about three times the cost of `f`, for any number of arguments.
+    It is the pullback pulled back: a few times the cost of `f`, for any number of arguments.
     """
     y, push = linearize(f, *args)
     return y, push(*tangents)
@@ -147,24 +145,19 @@ def linearize(f: Function, *args: Any) -> tuple[Any, Function]:
     >>> y, push = linearize(lambda x, w: x * w, 2.0, 5.0)
     >>> push(1.0, 0.0), push(0.0, 1.0)
     (Value(5.0), Value(2.0))
+
+    Raises `GradientShapeError` (TN113) for a tangent of another shape than its argument's.
     """
-    y, pullback = vjp(f, *args)
-    total = _weighable(y)
-    since = tick()
-    u = Value(np.ones(total.shape)) if total.shape else Value(1.0)  # 0 would hide infinite slopes
-    shares = [x for x in leaves(pullback(u))]
+    since, fresh, y, ys = _run(f, args)
+    asked, begun = _watched(since, ys), tick()
+    us = [_stand_in(part) for part in ys]
+    with recording():
+        shares = _pulled(ys, us, list(leaves(fresh)), since, True)
 
     def push(*tangents: Any) -> Any:
-        moved = list(leaves(tangents))
-        if len(moved) != len(shares):
-            raise TypeError(f"{len(moved)} tangents for {len(shares)} arguments")
-        along = [(share * t).sum() for share, t in zip(shares, moved, strict=True)]
-        result = sum(along[1:], along[0])
-        record = any(isinstance(t, Node) for t in moved) or _watched(args, range(len(args)))
-        owed = sweep(result, 1.0, since=since, record=record)
-        return _unflat(_gradient(owed.get(u), u), y)
+        return rebuilt(y, _pulled(shares, alongside(args, tangents), us, begun, asked))
 
-    return y, push
+    return mapped(lambda part: _released(part, since), y), push
 
 
 # ------------------------------------------------------------------------ of many numbers
@@ -173,68 +166,66 @@ def linearize(f: Function, *args: Any) -> tuple[Any, Function]:
 def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     """The function that gives every partial derivative of `f`'s result by its argument.
 
-    For a result of shape S and an argument of shape X the answer has shape S + X; for a container of
-    arguments it is built alike. All rows come out of one batched sweep; where there are fewer
-    columns than rows, forward, by pulling the pullback back.
+    For a result of shape S and an argument of shape X the answer has shape S + X. A container of
+    results gives a container of answers, each of them built like the argument.
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
     Value([[2.0, 0.0],
      [0.0, 4.0]])
+
+    All rows come out of one batched sweep; where there are fewer columns than rows, all columns, by
+    pulling the pullback back.
     """
 
     def jacobian_of(*args: Any, **settings: Any) -> Any:
-        chosen = _chosen(argnums, len(args))
-        since, fresh = _fresh(args, chosen)
+        since, fresh, chosen = _fresh(args, argnums)
         with recording():
-            y = _one_value(f(*fresh, **settings))
-        xs = [x for i in chosen for x in leaves(fresh[i])]
-        record = _watched(args, chosen) or any(node.birth < since for node in history(y))
-        forward = sum(x.size for x in xs) < y.size
-        find = _columns if forward else _rows
-        found = dict(zip(xs, find(y, xs, since, record), strict=True))
-        parts = tuple(mapped(lambda x: found[x], fresh[i]) for i in chosen)
-        return _as_asked(parts, argnums)
+            result = f(*fresh, **settings)
+        xs = list(leaves(chosen))
+
+        def partials(y: Any) -> Any:
+            forward = sum(x.size for x in xs) < _one_value(y).size
+            found = (_columns if forward else _rows)(y, xs, since, _watched(since, [y]))
+            return _as_asked(rebuilt(chosen, found), argnums)
+
+        return mapped(partials, result)
 
     return jacobian_of
 
 
-def hessian(f: Function, argnums: int = 0) -> Function:
+def hessian(f: Function, argnums: Argnums = 0) -> Function:
     """The function that gives every second derivative of `f`, which returns one number.
+
+    For an argument of shape X the answer has shape X + X; a container of arguments gives a
+    container of containers.
 
     >>> hessian(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
     Value([[6.0, 0.0],
      [0.0, 12.0]])
-
-    For an argument of shape X the answer has shape X + X.
     """
     return jacobian(grad(f, argnums), argnums)
 
 
 def hvp(f: Function, args: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
-    """The Hessian of `f` times the tangents, without the Hessian: how the gradient moves along them.
+    """The Hessian of `f` times the tangents, without the Hessian: how the gradient moves on them.
 
-    For one argument one answer, for several a tuple of them.
+    For one argument one answer, for several a tuple of them. The Hessian is symmetric, so it is the
+    pullback of the gradient.
 
     >>> hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     Value([6.0, 12.0])
     """
-    every = tuple(range(len(args)))
-    since, fresh = _fresh(args, every)
-    with recording():
-        gradients = grad(f, every)(*fresh)
-        pairs = zip(leaves(gradients), leaves(tangents), strict=True)
-        along = sum((g * t).sum() for g, t in pairs)
-    record = _watched((args, tangents), (0, 1))
-    owed = sweep(along, 1.0, since=since, record=record)
-    moved = tuple(mapped(lambda x: _gradient(owed.get(x), x), part) for part in fresh)
+    _, pullback = vjp(grad(f, tuple(range(len(args)))), *args)
+    moved = pullback(tuple(tangents))
     return moved if len(args) > 1 else moved[0]
 
 
-def vmap(f: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
+def vmap(f: Function, in_axes: Any = 0, out_axes: Any = 0) -> Function:
     """The function that does to many at once what `f` does to one.
 
-    `in_axes` says along which axis of each argument they stand (`None`: the argument is the same
-    for all), `out_axes` where they stand in the result.
+    `in_axes` says along which axis of the arguments they stand (`None`: it is the same for all):
+    one for everything, or a tuple with one for each argument, which may be a container of axes.
+    `out_axes` says where they stand in the result. Keyword arguments are the same for all.
 
     >>> vmap(lambda x, w: x @ w, in_axes=(0, None))(np.eye(2), np.array([3.0, 4.0]))
     Value([3.0, 4.0])
@@ -242,18 +233,23 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
     Raises `LeftGraphError` (TN105) where `f` branches on a number, which would be another for each.
     """
 
-    def mapped_f(*args: Any) -> Any:
-        axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
-        if len(axes) != len(args):
-            raise TypeError(f"in_axes names {len(axes)} arguments, and there are {len(args)}")
-        if any(isinstance(x, Batched) for x in leaves(args)):
-            return _one_after_the_other(f, args, axes, out_axes)
-        size = _batch_size(args, axes)
-        batched = [
-            arg if axis is None else mapped(lambda x, axis=axis: _spread(x, axis), arg)
-            for arg, axis in zip(args, axes, strict=True)
-        ]
-        return mapped(lambda y: _gather(y, out_axes, size), f(*batched))
+    def mapped_f(*args: Any, **settings: Any) -> Any:
+        axes = list(_each_axis(in_axes, args))
+        size = _batch_size(leaves(args), axes)
+
+        def of(part: Callable[[Array, int], Any]) -> Any:
+            """`f` of what `part` makes of each argument that is not the same for all."""
+            parts = (
+                x if k is None else part(x, k) for x, k in zip(leaves(args), axes, strict=True)
+            )
+            return f(*rebuilt(args, parts), **settings)
+
+        if is_open():  # there is one batch at a time
+            return _side_by_side([of(partial(_at, i=i)) for i in range(size)], out_axes)
+        with one_batch():
+            y = of(_spread)
+        places = zip(leaves(y), _each_axis(out_axes, y), strict=True)
+        return rebuilt(y, [_gathered(part, k, size) for part, k in places])
 
     return mapped_f
 
@@ -261,14 +257,15 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: int = 0) -> Function:
 # ------------------------------------------------------------------------------ fresh arguments
 
 
-def _fresh(args: tuple[Any, ...], chosen: tuple[int, ...]) -> tuple[int, list[Any]]:
-    """The arguments, the chosen ones as new Values, and a birth before the first of those.
+def _fresh(args: tuple[Any, ...], argnums: Argnums) -> tuple[int, list[Any], tuple[Any, ...]]:
+    """A birth; the arguments, of which the chosen ones are new Values born after it; and those.
 
     Differentiating by new nodes keeps nested gradients apart: each sees only its own.
     """
+    chosen = _chosen(argnums, len(args))
     since = tick()
     fresh = [mapped(_as_new, arg) if i in chosen else arg for i, arg in enumerate(args)]
-    return since, fresh
+    return since, fresh, tuple(fresh[i] for i in chosen)
 
 
 def _as_new(x: Array) -> Value:
@@ -289,12 +286,15 @@ def _as_asked(parts: tuple[Any, ...], argnums: Argnums) -> Any:
     return parts[0] if isinstance(argnums, int) else parts
 
 
-def _watched(args: Any, chosen: Any) -> bool:
-    """Whether an argument is a Value, by which somebody could go on differentiating."""
-    return any(isinstance(x, Node) for x in leaves([args[i] for i in chosen]))
-
-
 # ------------------------------------------------------------------------------ results
+
+
+def _run(f: Function, args: tuple[Any, ...]) -> tuple[int, tuple[Any, ...], Any, list[Value]]:
+    """A birth, the arguments as new Values born after it, `f`'s result, and the Values in that."""
+    since, _, fresh = _fresh(args, tuple(range(len(args))))
+    with recording():
+        y = f(*fresh)
+    return since, fresh, y, [_one_value(part) for part in leaves(y)]
 
 
 def _one_number(y: Any) -> Value:
@@ -318,156 +318,177 @@ def _one_value(y: Any) -> Value:
     return y
 
 
-def _weighable(y: Any) -> Value:
-    """A result as one Value: itself, or the Values of a container end to end."""
-    if isinstance(y, Value):
+def _watched(since: int, results: Sequence[Node]) -> bool:
+    """Whether somebody could ask for more: by what was there before, and went into the results."""
+    return not paused() and any(node.birth < since for node in history(*results))
+
+
+def _released(y: Any, since: int) -> Any:
+    """A result as it is handed out: without its history, where nobody could ask for more."""
+    if not isinstance(y, Value) or _watched(since, [y]):
         return y
-    parts = [reshape(_one_value(part), shape=(part.size,)) for part in leaves(y)]
-    return concatenate(parts)
+    return y.detach()
 
 
-def _flat(cotangent: Any, total: Value) -> Array:
-    """A cotangent as the sweep takes it: in the shape of `_weighable`."""
-    if isinstance(cotangent, list | tuple | dict):
-        parts = [reshape(g, shape=(-1,)) if np.ndim(plain(g)) else [g] for g in leaves(cotangent)]
-        cotangent = concatenate(parts)
-    if np.shape(plain(cotangent)) != total.shape:
-        raise GradientShapeError(
-            f"The cotangent has shape {np.shape(plain(cotangent))}, the result {total.shape}.",
-            why="It says how much each entry of the result counts.",
-            hint=f"pullback(np.ones({total.shape}))",
-            given=np.shape(plain(cotangent)),
-            wanted=total.shape,
-        )
-    return cotangent if isinstance(cotangent, Node) else seed_for(total, cotangent)
+def _constant(data: Array) -> Value:
+    return Value.made(tidy(data), stop_gradient)
 
 
-def _unflat(flat: Value, y: Any) -> Any:
-    """What `_weighable` laid end to end, in its container again."""
-    if isinstance(y, Value):
-        return flat
-    start = 0
-
-    def take(part: Value) -> Value:
-        nonlocal start
-        start += part.size
-        return flat[start - part.size : start].reshape(part.shape)
-
-    return mapped(take, y)
+# ------------------------------------------------------------------------------ sweeps
 
 
-def _gradient(g: Array, x: Value) -> Value:
+def _gradients(y: Value, xs: list[Value], since: int) -> tuple[list[Value], bool]:
+    """What each x is owed when y is owed 1, and whether somebody could ask for more.
+
+    Where all of it is plain floats, by the short road.
+    """
+    floats = sweep_floats(y, 1.0) if all(x.primitive is None for x in xs) else None
+    if floats and all(leaf.birth >= since for leaf in floats[2]):
+        return [_owed(floats[2], x) for x in xs], False
+    watched = _watched(since, [y])
+    owed = sweep(y, seed_for(y), since=since, record=watched)
+    return [_owed(owed, x) for x in xs], watched
+
+
+def _owed(owed: Any, x: Value) -> Value:
     """What the sweep owes x, as a Value of x's shape: zero where no path leads to x."""
+    g = owed.get(x)
     if isinstance(g, Value):
         return g
-    if type(g) is not float:
-        g = tidy(np.zeros(x.shape, x.dtype) if g is None else np.array(g, x.dtype))
-    return Value.made(g, stop_gradient)
+    if type(g) is float:
+        return Value.made(g, stop_gradient)
+    return _constant(np.zeros(x.shape, x.dtype) if g is None else np.array(g, x.dtype))
 
 
-def _owed(y: Value, since: int, watched: bool) -> tuple[Mapping[Node, Array], bool]:
-    """What the nodes born since are owed: as expressions, where somebody could ask for more."""
-    floats = None if watched else sweep_floats(y, 1.0)
-    if floats and all(leaf.birth >= since for leaf in floats[2]):
-        return floats[2], False
-    record = watched or any(node.birth < since for node in history(y))
-    return sweep(y, seed_for(y), since=since, record=record), record
+def _pulled(
+    ys: Sequence[Value], weights: Iterable[Any], xs: list[Value], since: int, record: bool
+) -> list[Value]:
+    """What each x is owed when each y is owed its weight: the slopes of the weighted sum."""
+    suited = [_suited(weight, y) for y, weight in zip(ys, weights, strict=True)]
+    with recording(), np.errstate(all="ignore"):  # the sum itself, which may be inf, is not used
+        parts = [(y * weight).sum() for y, weight in zip(ys, suited, strict=True)]
+        total = sum(parts[1:], parts[0]) if parts else Value(0.0)
+    record = record or any(isinstance(weight, Node) for weight in suited)
+    owed = sweep(total, seed_for(total), since=since, record=record)
+    return [_owed(owed, x) for x in xs]
 
 
-# ------------------------------------------------------------------------------ all rows at once
+def _suited(weight: Any, y: Value) -> Array:
+    """A cotangent or a tangent in the shape and precision of its Value."""
+    if shape_of(weight) != y.shape:
+        raise GradientShapeError(
+            f"A weight has shape {shape_of(weight)}, and what it weighs has {y.shape}.",
+            why="A cotangent is built like the result, a tangent like its argument: "
+            "a number for each entry.",
+            hint=f"np.ones({y.shape})",
+            given=shape_of(weight),
+            wanted=y.shape,
+        )
+    return weight if isinstance(weight, Node) else seed_for(y, weight)
+
+
+def _stand_in(y: Value) -> Value:
+    """A weight in which a pullback is recorded, to be pulled back; its own numbers never count.
+
+    But none may be owed nothing, or infinite slopes would be excused: so no sum of whole multiples
+    of the numbers is 0.
+    """
+    return Value(np.cos(np.arange(1, y.size + 1)).astype(y.dtype).reshape(y.shape))
 
 
 def _rows(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
-    """The Jacobian backward: a batch of seeds, one for each entry of the result."""
-    return [
-        _of_shape(g, y.shape + x.shape, x)
-        for g, x in zip(_batch_of_sweeps(y, xs, since, record), xs, strict=True)
-    ]
+    """The Jacobian backward: each entry of the result is owed 1 while the others are owed 0."""
+    seeds = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+    with recording() if record else no_grad():
+        each = _sweeps(y, seeds, xs, since, record)
+        return [reshape(g, shape=y.shape + x.shape) for g, x in zip(each, xs, strict=True)]
 
 
 def _columns(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
-    """The Jacobian forward: a batch of tangents, one for each entry of the arguments."""
-    start = tick()
-    u = Value(np.ones(y.shape)) if y.shape else Value(1.0)
+    """The Jacobian forward: the rows of the pullback, which is linear, are the columns of f."""
+    begun, u = tick(), _stand_in(y)
     with recording():
-        owed = sweep(y, u, since=since, record=True)
-    found = []
-    for x in xs:
-        share = _gradient(owed.get(x), x)
-        (g,) = _batch_of_sweeps(share, [u], start, record)
-        columns = _of_shape(g, x.shape + y.shape, y)
-        n = len(x.shape)
-        found.append(columns.transpose(*range(n, columns.ndim), *range(n)))
-    return found
+        shares = _pulled([y], [u], xs, since, True)
+    columns = (_rows(share, [u], begun, record)[0] for share in shares)
+    return [_exchanged(column, x.ndim) for column, x in zip(columns, xs, strict=True)]
 
 
-def _batch_of_sweeps(y: Value, xs: list[Value], since: int, record: bool) -> list[Array]:
-    """What each x is owed, for each entry of y that is owed 1 while the others are owed nothing."""
-    seeds = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
-    with recording() if record else no_grad():
-        if any(node.batched for node in history(y)):  # a batch of batches: one by one
-            each = [sweep(y, tidy(seed), since=since, record=record) for seed in seeds]
-            return [stack([_gradient(owed.get(x), x) for owed in each]) for x in xs]
-        owed = sweep(y, apart(seeds), since=since, record=record)
-        return [together(owed[x]) if x in owed else None for x in xs]
+def _exchanged(x: Value, n: int) -> Value:
+    """The first n axes behind the others."""
+    return transpose(x, axes=(*range(n, x.ndim), *range(n)))
 
 
-def _of_shape(g: Array, shape: tuple[int, ...], like: Value) -> Value:
-    if g is None:
-        return Value.made(tidy(np.zeros(shape, like.dtype)), stop_gradient)
-    return reshape(g, shape=shape)
+def _sweeps(y: Value, seeds: Array, xs: list[Value], since: int, record: bool) -> list[Value]:
+    """What each x is owed for each of the seeds: one sweep of a batch, or several of one."""
+    if is_open() or any(node.batched for node in history(y)):  # there is one batch at a time
+        each = [sweep(y, tidy(seed), since=since, record=record) for seed in seeds]
+        return [_piled([_owed(owed, x) for owed in each], x) for x in xs]
+    owed = sweep(y, apart(seeds), since=since, record=record)
+    return [
+        together(owed[x]) if x in owed else _constant(np.zeros((len(seeds), *x.shape), x.dtype))
+        for x in xs
+    ]
+
+
+def _piled(rows: list[Value], x: Value) -> Value:
+    return stack(rows) if rows else _constant(np.zeros((0, *x.shape), x.dtype))
 
 
 # ------------------------------------------------------------------------------ batches
 
 
-def _batch_size(args: tuple[Any, ...], axes: tuple[int | None, ...]) -> int:
-    sizes = {
-        np.shape(plain(x))[axis]
-        for arg, axis in zip(args, axes, strict=True)
-        for x in leaves(arg)
-        if axis is not None
-    }
+def _each_axis(axes: Any, nested: Any) -> Iterator[Any]:
+    """An axis for each number in a container: one for all, or in a container built alike."""
+    if axes is None or isinstance(axes, int):
+        yield from repeat(axes, sum(1 for _ in leaves(nested)))
+        return
+    parts, wanted = (list(x.values()) if isinstance(x, dict) else x for x in (nested, axes))
+    if isinstance(axes, dict):
+        wanted = [axes[key] for key in nested]
+    if not isinstance(parts, list | tuple) or len(wanted) != len(parts):
+        raise TypeError(f"the axes {axes} do not fit what they are for: one for each of its parts")
+    for axis, part in zip(wanted, parts, strict=True):
+        yield from _each_axis(axis, part)
+
+
+def _batch_size(xs: Iterable[Array], axes: list[int | None]) -> int:
+    sizes = {shape_of(x)[k] for x, k in zip(xs, axes, strict=True) if k is not None}
     if len(sizes) != 1:
         raise ValueError(f"vmap needs one batch size, and in_axes finds {sorted(sizes) or 'none'}")
     return sizes.pop()
 
 
 def _spread(x: Array, axis: int) -> Batched:
-    order = [axis % np.ndim(plain(x))]
-    order += [k for k in range(np.ndim(plain(x))) if k not in order]
-    moved = np.transpose(x, order)
-    return apart(moved)
+    """What stands along an axis as a batch; of numbers a copy, which nobody else writes."""
+    order = list(range(ndim_of(x)))
+    order.insert(0, order.pop(axis))
+    moved = transpose(x, axes=tuple(order))
+    return apart(moved if isinstance(moved, Value) else np.array(moved))
 
 
-def _gather(y: Any, axis: int, size: int) -> Value:
+def _gathered(y: Any, axis: int, size: int) -> Value:
     """A batch of results as one Value; a result that is the same for all, repeated."""
-    if isinstance(y, Batched):
-        whole = together(y)
-    else:
-        whole = stack([y] * size)
+    if not isinstance(y, Batched):
+        return _side_by_side([y] * size, axis)
+    whole = together(y)
     order = list(range(1, whole.ndim))
     order.insert(axis % whole.ndim, 0)
-    return whole.transpose(*order)
+    return transpose(whole, axes=tuple(order))
 
 
-def _one_after_the_other(f: Function, args: tuple[Any, ...], axes: Any, out_axes: int) -> Any:
-    """vmap inside vmap: the inner one as a loop, over the outer one's batches."""
-    size = next(
-        x.shape[axis]
-        for arg, axis in zip(args, axes, strict=True)
-        for x in leaves(arg)
-        if axis is not None
-    )
-    results = [
-        f(
-            *(
-                arg
-                if axis is None
-                else mapped(lambda x, i=i, axis=axis: x[(slice(None),) * axis + (i,)], arg)
-                for arg, axis in zip(args, axes, strict=True)
-            )
-        )
-        for i in range(size)
-    ]
-    return stack(results, axis=out_axes)
+def _at(x: Array, axis: int, *, i: int) -> Array:
+    return take(x, index=(slice(None),) * (axis % ndim_of(x)) + (i,))
+
+
+def _side_by_side(results: list[Any], axes: Any) -> Any:
+    """Results built alike as one container, with the results along an axis of each part."""
+    if not results:
+        raise ValueError("a vmap of nothing inside another vmap cannot tell its result's shape")
+    columns = zip(*map(leaves, results), strict=True)
+    places = _each_axis(axes, results[0])
+    return rebuilt(results[0], [_beside(c, k) for c, k in zip(columns, places, strict=True)])
+
+
+def _beside(parts: Sequence[Any], axis: int) -> Value:
+    whole = stack(parts, axis=axis)
+    return whole if isinstance(whole, Value) else _constant(whole)

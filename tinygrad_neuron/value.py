@@ -28,6 +28,7 @@ from tinygrad_neuron.graph import (
     dtype_of,
     from_rows,
     leaves_behind,
+    only,
     plain,
     tick,
     tidy,
@@ -75,6 +76,8 @@ class Value(Node):
         """This node, with another's history: what a constructor can do instead of returning it."""
         self._data, self.birth, self.primitive = other._data, other.birth, other.primitive
         self._a, self._b, self._settings = other._a, other._b, other.settings
+        if other.batched:  # the data of many must not pass for the data of one
+            self.__class__ = type(other)  # type: ignore[assignment]
 
     # ------------------------------------------------------------------ what it holds
 
@@ -438,7 +441,7 @@ def _plain_index(index: Any) -> Any:
         return tuple(_plain_index(part) for part in index)
     if isinstance(index, list):
         return [_plain_index(part) for part in index]
-    return np.array(index) if isinstance(index, np.ndarray) else plain(index)
+    return np.array(index) if isinstance(index, np.ndarray) else only(index)
 
 
 def _text(data: Any) -> str:

@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from tinygrad_neuron.graph import Array, Domain, plain, primitive
+from tinygrad_neuron.graph import Array, Domain, only, primitive
 from tinygrad_neuron.ops.elementwise import where
 from tinygrad_neuron.ops.shape import Axes, broadcast_to, reshape, shape_of
 
@@ -83,9 +83,9 @@ def min(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
 
 def all(x: Array, *, axis: Axes = None) -> Array:
     """Whether every one of them holds. The answer is plain: no gradient passes a yes or no."""
-    return np.all(plain(x), axis=axis)
+    return np.all(only(x), axis=axis)
 
 
 def any(x: Array, *, axis: Axes = None) -> Array:
     """Whether at least one of them holds, as a plain answer."""
-    return np.any(plain(x), axis=axis)
+    return np.any(only(x), axis=axis)
