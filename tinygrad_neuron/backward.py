@@ -75,7 +75,8 @@ def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[
                 share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
             if function.steep:
                 share = excused(share, g)
-            if node.batched and isinstance(share, Node) and share.batched > (each or x.batched):
+            many = isinstance(share, Node) and share.batched
+            if many and node.batched and not (each or x.batched):
                 share = share.total()
             share = _fitted(share, x, node)
             if not record and isinstance(share, Node) and not share.batched:

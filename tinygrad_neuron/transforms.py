@@ -150,7 +150,7 @@ def linearize(f: Function, *args: Any) -> tuple[Any, Function]:
     """
     since, fresh, y, ys = _run(f, args)
     asked, begun = _watched(since, ys), tick()
-    us = [_stand_in(part) for part in ys]
+    us = _stand_ins(ys)
     with recording():
         shares = _pulled(ys, us, list(leaves(fresh)), since, True)
 
@@ -387,13 +387,14 @@ def _suited(weight: Any, y: Value) -> Array:
     return weight if isinstance(weight, Node) else seed_for(y, weight)
 
 
-def _stand_in(y: Value) -> Value:
-    """A weight in which a pullback is recorded, to be pulled back; its own numbers never count.
+def _stand_ins(ys: Sequence[Value]) -> list[Value]:
+    """Weights in which a pullback is recorded, to be pulled back; their own numbers never count.
 
-    But none may be owed nothing, or infinite slopes would be excused: so no sum of whole multiples
-    of the numbers is 0.
+    But a sum of them that is 0 would excuse infinite slopes: of whole multiples of these, none is.
     """
-    return Value(np.cos(np.arange(1, y.size + 1)).astype(y.dtype).reshape(y.shape))
+    ends = np.cumsum([y.size for y in ys], dtype=int)
+    numbers = (np.cos(np.arange(end - y.size, end) + 1.0) for y, end in zip(ys, ends, strict=True))
+    return [Value(n.astype(y.dtype).reshape(y.shape)) for y, n in zip(ys, numbers, strict=True)]
 
 
 def _rows(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
@@ -406,10 +407,10 @@ def _rows(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
 
 def _columns(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
     """The Jacobian forward: the rows of the pullback, which is linear, are the columns of f."""
-    begun, u = tick(), _stand_in(y)
+    begun, us = tick(), _stand_ins([y])
     with recording():
-        shares = _pulled([y], [u], xs, since, True)
-    columns = (_rows(share, [u], begun, record)[0] for share in shares)
+        shares = _pulled([y], us, xs, since, True)
+    columns = (_rows(share, us, begun, record)[0] for share in shares)
     return [_exchanged(column, x.ndim) for column, x in zip(columns, xs, strict=True)]
 
 
