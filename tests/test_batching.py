@@ -290,6 +290,29 @@ def test_transforms_around_a_batch(outside):
             near(one, other)
 
 
+def test_networks_in_a_batch():
+    """What was written for a row, on a table; the parameters get the sum."""
+    net, X = tn.MLP(3, [4, 1], rng=0), np.linspace(-1, 1, 15).reshape(5, 3)
+    y = tn.vmap(net)(X)
+    near(y, net(X))
+    (y**2).sum().backward()
+    found = [p.grad for p in net.parameters()]
+    net.zero_grad()
+    (net(X) ** 2).sum().backward()
+    for a, p in zip(found, net.parameters(), strict=True):
+        near(a, p.grad)
+
+
+def test_a_kind_of_value_somebody_made():
+    """Beside a batch it is a constant of that kind, and the batch stays one."""
+
+    class Mine(Value):
+        __slots__ = ()
+
+    near(tn.vmap(lambda r: Mine(2.0) * r)(R), 2.0 * R)
+    near(tn.vmap(lambda r: r * Mine(2.0))(R), 2.0 * R)
+
+
 # ------------------------------------------------------------------------------- what is refused
 
 

@@ -180,6 +180,21 @@ def test_aux_is_handed_out_as_data():
     )
 
 
+def test_aux_needs_a_pair():
+    """A Value of two numbers is not a number and something else."""
+    with pytest.raises(TypeError, match="something else"):
+        tn.grad(lambda x: x * np.ones(2), has_aux=True)(2.0)
+
+
+def test_the_identity_and_a_question():
+    """A function that returns its argument; one whose answer cannot move."""
+    near(tn.jacobian(lambda x: x)(X), np.eye(3))
+    near(tn.jvp(lambda x: x, (X,), (X,))[1], X)
+    near(tn.vjp(lambda x: x, X)[1](X)[0], X)
+    assert not tn.jvp(lambda x: x > 0, (X,), (X,))[1].data.any()
+    assert not tn.jacobian(lambda x: x > 0)(X).data.any()
+
+
 @pytest.mark.parametrize("x", [2.0, X, np.zeros(0), np.ones((2, 0))], ids=repr)
 def test_a_result_that_does_not_depend(x):
     """Zeros of the right shape, backward and forward; also where there is nothing."""

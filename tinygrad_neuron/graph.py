@@ -371,7 +371,7 @@ class Primitive:
         raw, floats, constants = [], self.scalar is not None, False
         for x in inputs:
             if isinstance(x, Node):
-                if kind is None or issubclass(type(x), kind):  # the most specific one
+                if kind is None or issubclass(type(x), kind) or x.batched:  # the most specific one
                     kind = type(x)
                 x = x._data
             elif isinstance(x, np.ndarray):

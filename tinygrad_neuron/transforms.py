@@ -80,7 +80,8 @@ def value_and_grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) 
     def value_and_gradient(*args: Any, **settings: Any) -> tuple[Any, Any]:
         since, fresh, chosen = _fresh(args, argnums)
         with recording():
-            y, aux = f(*fresh, **settings) if has_aux else (f(*fresh, **settings), None)
+            y = f(*fresh, **settings)
+        y, aux = _pair(y) if has_aux else (y, None)
         xs = list(leaves(chosen))
         y = _one_number(y)
         gradients, watched = _gradients(y, xs, since)
@@ -133,7 +134,7 @@ def jvp(f: Function, args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[
     >>> jvp(lambda x: x**3, (2.0,), (1.0,))
     (Value(8.0), Value(12.0))
 
-    It is the pullback pulled back: a few times the cost of `f`, for any number of arguments.
+    It is the pullback pulled back: two to three gradients' cost, for any number of arguments.
     """
     y, push = linearize(f, *args)
     return y, push(*tangents)
@@ -297,6 +298,13 @@ def _run(f: Function, args: tuple[Any, ...]) -> tuple[int, tuple[Any, ...], Any,
     return since, fresh, y, [_one_value(part) for part in leaves(y)]
 
 
+def _pair(y: Any) -> tuple[Any, Any]:
+    """A number and something else; a Value of two numbers would come apart as well."""
+    if not isinstance(y, tuple) or len(y) != 2:
+        raise TypeError(f"with has_aux a function returns a number and something else, not {y!r}")
+    return y
+
+
 def _one_number(y: Any) -> Value:
     y = _one_value(y)
     if y.shape:
@@ -394,7 +402,8 @@ def _stand_ins(ys: Sequence[Value]) -> list[Value]:
     """
     ends = np.cumsum([y.size for y in ys], dtype=int)
     numbers = (np.cos(np.arange(end - y.size, end) + 1.0) for y, end in zip(ys, ends, strict=True))
-    return [Value(n.astype(y.dtype).reshape(y.shape)) for y, n in zip(ys, numbers, strict=True)]
+    shaped = (n.astype(y.dtype).reshape(y.shape) for y, n in zip(ys, numbers, strict=True))
+    return [Value.made(tidy(n), None) for n in shaped]
 
 
 def _rows(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
