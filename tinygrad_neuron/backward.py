@@ -75,14 +75,18 @@ def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[
                 share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
             if function.steep:
                 share = excused(share, g)
-            many = isinstance(share, Node) and share.batched
-            if many and node.batched and not (each or x.batched):
-                share = share.total()
+            if node.batched and not (each or x.batched):
+                share = _of_all(share)
             share = _fitted(share, x, node)
             if not record and isinstance(share, Node) and not share.batched:
                 share = share._data  # the batch is behind us
             shares.append((x, share))
     return shares
+
+
+def _of_all(share: Array) -> Array:
+    """What an input is owed that every one of a batch shared: all of their shares."""
+    return share.total() if getattr(share, "batched", False) else share
 
 
 def _moves(data: Array) -> bool:
