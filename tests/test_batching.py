@@ -213,6 +213,22 @@ def test_axes_that_do_not_fit(axes, args, error):
         tn.vmap(lambda *args: args[0], in_axes=axes)(*args)
 
 
+def test_results_that_do_not_fit():
+    """An axis that the result has not; a result that is no number."""
+    with pytest.raises(IndexError):
+        tn.vmap(lambda r: r, out_axes=1)(R)
+    for f in (lambda r: None, lambda r: "a"):
+        with pytest.raises(tn.errors.LeftGraphError, match="returned"):
+            tn.vmap(f)(R)
+
+
+def test_a_mistake_inside_closes_the_batch():
+    """The next vmap is not taken for an inner one."""
+    with pytest.raises(ZeroDivisionError):
+        tn.vmap(lambda r: r * (1 / 0))(R)
+    assert not batching.is_open()
+
+
 def test_float32_stays():
     """Every one of the batch keeps its precision."""
     x = R.astype(np.float32)

@@ -19,7 +19,7 @@ from tinygrad_neuron.backward import seed_for, sweep
 from tinygrad_neuron.batching import Batched, apart, is_open, one_batch, together
 from tinygrad_neuron.containers import alongside, leaves, mapped, rebuilt
 from tinygrad_neuron.errors import GradientShapeError, LeftGraphError, NotScalarError
-from tinygrad_neuron.floats import sweep_floats
+from tinygrad_neuron.floats import NUMBERS, sweep_floats
 from tinygrad_neuron.graph import (
     Array,
     Node,
@@ -482,7 +482,7 @@ def _gathered(y: Any, axis: int, size: int) -> Value:
         return _side_by_side([y] * size, axis)
     whole = together(y)
     order = list(range(1, whole.ndim))
-    order.insert(axis % whole.ndim, 0)
+    order.insert(range(whole.ndim)[axis], 0)
     return transpose(whole, axes=tuple(order))
 
 
@@ -500,5 +500,7 @@ def _side_by_side(results: list[Any], axes: Any) -> Any:
 
 
 def _beside(parts: Sequence[Any], axis: int) -> Value:
+    if not isinstance(parts[0], NUMBERS):
+        _one_value(parts[0])  # raises TN105
     whole = stack(parts, axis=axis)
     return whole if isinstance(whole, Value) else _constant(whole)
