@@ -237,18 +237,11 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: Any = 0) -> Function:
     def mapped_f(*args: Any, **settings: Any) -> Any:
         axes = list(_each_axis(in_axes, args))
         size = _batch_size(leaves(args), axes)
-
-        def of(part: Callable[[Array, int], Any]) -> Any:
-            """`f` of what `part` makes of each argument that is not the same for all."""
-            parts = (
-                x if k is None else part(x, k) for x, k in zip(leaves(args), axes, strict=True)
-            )
-            return f(*rebuilt(args, parts), **settings)
-
         if is_open():  # there is one batch at a time
-            return _side_by_side([of(partial(_at, i=i)) for i in range(size)], out_axes)
+            each = (_parts(args, axes, partial(_at, i=i)) for i in range(size))
+            return _side_by_side([f(*one, **settings) for one in each], out_axes)
         with one_batch():
-            y = of(_spread)
+            y = f(*_parts(args, axes, _spread), **settings)
         places = zip(leaves(y), _each_axis(out_axes, y), strict=True)
         return rebuilt(y, [_gathered(part, k, size) for part, k in places])
 
@@ -466,6 +459,12 @@ def _batch_size(xs: Iterable[Array], axes: list[int | None]) -> int:
     if len(sizes) != 1:
         raise ValueError(f"vmap needs one batch size, and in_axes finds {sorted(sizes) or 'none'}")
     return sizes.pop()
+
+
+def _parts(args: Any, axes: Sequence[int | None], part: Callable[[Array, int], Any]) -> Any:
+    """The arguments, with a part of each that is not the same for all."""
+    pairs = zip(leaves(args), axes, strict=True)
+    return rebuilt(args, [x if axis is None else part(x, axis) for x, axis in pairs])
 
 
 def _spread(x: Array, axis: int) -> Batched:
