@@ -71,7 +71,7 @@ def near(a, b):
 
 
 def check_forward(primitive, batch):
-    """A batch gives the bits that one at a time gives."""
+    """A batch gives the bits that one at a time gives; of exp and the like, all but the last ones."""
     inputs, axes, given_settings, _ = batch
 
     def f(*xs):
@@ -81,7 +81,7 @@ def check_forward(primitive, batch):
     for i in range(size_of(inputs, axes)):
         expected = np.asarray(looped(f, inputs, axes, i))
         assert y[i].dtype == expected.dtype
-        np.testing.assert_array_equal(y[i], expected)
+        np.testing.assert_allclose(y[i], expected, rtol=1e-15 * primitive.elementwise, atol=0.0)
 
 
 def check_backward(primitive, batch):
