@@ -71,7 +71,7 @@ def near(a, b):
 
 
 def check_forward(primitive, batch):
-    """A batch gives the bits that one at a time gives; of exp and the like, all but the last ones."""
+    """A batch gives the bits that one at a time gives; of exp and the like, all but the last."""
     inputs, axes, given_settings, _ = batch
 
     def f(*xs):
