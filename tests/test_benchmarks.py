@@ -11,6 +11,17 @@ import pytest
 
 
 @pytest.fixture(scope="module")
+def transforms() -> Iterator[ModuleType]:
+    """The benchmark of Jacobians and Hessians as a module."""
+    folder = str(Path(__file__).parents[1] / "benchmarks")
+    sys.path.insert(0, folder)
+    import transforms
+
+    yield transforms
+    sys.path.remove(folder)
+
+
+@pytest.fixture(scope="module")
 def scalar() -> Iterator[ModuleType]:
     """The benchmark as a module, with what its entrants change put back afterwards."""
     folder, limit = str(Path(__file__).parents[1] / "benchmarks"), sys.getrecursionlimit()
@@ -106,3 +117,14 @@ def test_a_round_measures_every_phase_of_every_contender(
     times = scalar.measure(workload(scalar, "neuron"), rounds=1)
     assert set(scalar.PHASES) < set(times[scalar.OURS])
     assert all(seconds >= 0 for phases in times.values() for seconds in phases.values())
+
+
+@pytest.mark.parametrize("name", ["jacobian", "hessian", "hvp"])
+def test_jacobians_and_hessians_are_the_formula(
+    transforms: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Ours is what is written out by hand, and one step of it can be timed."""
+    monkeypatch.setattr("harness.STEPS", 1)
+    monkeypatch.setattr(transforms, "ENTRANTS", {transforms.OURS: transforms.ours})
+    work = workload(transforms, name)
+    assert set(transforms.measure(work, rounds=1)[transforms.OURS]) == {"answer", "together"}

@@ -22,6 +22,7 @@ LAYERS = (
     {"linalg"},
     {"backward", "doors", "numpy_functions"},
     {"value"},
+    {"batching"},
     {"transforms"},
     {"nn", "losses", "optim"},
     {"micrograd", "train"},

@@ -57,7 +57,18 @@ from tinygrad_neuron.ops import (
     vecdot as vecdot,
     where as where,
 )
-from tinygrad_neuron.transforms import grad as grad, value_and_grad as value_and_grad
+from tinygrad_neuron.transforms import (
+    elementwise_grad as elementwise_grad,
+    grad as grad,
+    hessian as hessian,
+    hvp as hvp,
+    jacobian as jacobian,
+    jvp as jvp,
+    linearize as linearize,
+    value_and_grad as value_and_grad,
+    vjp as vjp,
+    vmap as vmap,
+)
 from tinygrad_neuron.value import Value as Value
 
 __version__ = "0.1.0"

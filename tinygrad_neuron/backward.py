@@ -25,7 +25,7 @@ from tinygrad_neuron.errors import (
 )
 from tinygrad_neuron.floats import sweep_floats
 from tinygrad_neuron.graph import Array, Node, Primitive, dtype_of, plain, tidy
-from tinygrad_neuron.ops import astype, sum_to, where
+from tinygrad_neuron.ops import astype, isnan, sum_to, where
 from tinygrad_neuron.ops.shape import shape_of
 
 
@@ -40,7 +40,7 @@ def sweep(result: Node, seed: Array, *, since: int = 0, record: bool = False) ->
     with np.errstate(all="ignore"):  # inf and nan are judged here, by the zero-cotangent rule
         while due:
             node = heappop(due)[1]
-            for x, share in _shares(node, owed[node], since, record):
+            for x, share in _shares(node, owed[node], since, record, result.batched):
                 if x in owed:
                     owed[x] = owed[x] + share
                 else:
@@ -50,14 +50,18 @@ def sweep(result: Node, seed: Array, *, since: int = 0, record: bool = False) ->
     return owed
 
 
-def _shares(node: Node, g: Array, since: int, record: bool) -> list[tuple[Node, Array]]:
-    """What each input of a node is owed, in the input's own shape and precision."""
+def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[tuple[Node, Array]]:
+    """What each input of a node is owed, in the input's own shape and precision.
+
+    `each`: what all of a batch shared is owed something by each, and not by all together.
+    """
     if node.birth < graph.last_change:
         _refuse_changed(node)
     function: Primitive = node.primitive  # type: ignore[assignment]  # it has inputs
     inputs, settings = node.inputs, node.settings
-    y = node if record else node._data
-    args = inputs if record else [x._data if isinstance(x, Node) else x for x in inputs]
+    feed = record or node.batched  # nodes know where their batch is, and their data do not
+    y = node if feed else node._data
+    args = inputs if feed else [x._data if isinstance(x, Node) else x for x in inputs]
     shares = []
     for i, x in enumerate(inputs):
         if not isinstance(x, Node) or x.birth < since:
@@ -70,13 +74,23 @@ def _shares(node: Node, g: Array, since: int, record: bool) -> list[tuple[Node, 
         except NoDerivativeError as error:
             raise error.about(x) from None
         except (ArithmeticError, ValueError):  # Python's floats refuse 1/0
-            if record or any(np.ndim(arg) for arg in args):
+            if feed or any(np.ndim(arg) for arg in args):
                 raise
             share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
         if function.steep:
             share = excused(share, g)
-        shares.append((x, _fitted(share, x, node)))
+        if node.batched and not (each or x.batched):
+            share = _of_all(share)
+        share = _fitted(share, x, node)
+        if not record and isinstance(share, Node) and not share.batched:
+            share = share._data  # the batch is behind us
+        shares.append((x, share))
     return shares
+
+
+def _of_all(share: Array) -> Array:
+    """What an input is owed that every one of a batch shared: all of their shares."""
+    return share.total() if getattr(share, "batched", False) else share
 
 
 def _moves(data: Array) -> bool:
@@ -89,13 +103,13 @@ def _fitted(share: Array, x: Node, node: Node) -> Array:
     target = x._data
     if type(share) is type(target) is float:
         return share
-    as_it_is = type(share) is type(target) is np.ndarray and share.shape == target.shape
-    if as_it_is and share.dtype is target.dtype:
+    arrays = type(share) is type(target) is np.ndarray
+    if arrays and share.shape == target.shape and share.dtype is target.dtype:
         return share
-    if shape_of(share) != shape_of(target):
+    if shape_of(share) != x.shape:
         if not node.primitive.broadcasts or _misfit(share, x):  # type: ignore[union-attr]
             raise _misshapen(share, x, node)
-        share = sum_to(share, shape=shape_of(target))
+        share = sum_to(share, shape=x.shape)
     if dtype_of(share) != dtype_of(target):
         share = astype(share, dtype=dtype_of(target))
     return share if isinstance(share, Node) else tidy(share)
@@ -114,10 +128,20 @@ def excused(share: Array, g: Array) -> Array:
     if least == least:
         return share
     lost = np.isnan(number)
+    unowed = lost & _idle(g, share)
+    if isinstance(share, Node) and share.batched:
+        unowed = type(share).made(unowed, isnan)
+    return where(unowed, 0.0, share)
+
+
+def _idle(g: Array, share: Array) -> Array:
+    """Where nothing is owed; if not entry by entry, all of the output must be owed nothing."""
     idle = np.equal(plain(g), 0.0)
-    if idle.shape != lost.shape:  # not entry by entry: all of the output must be owed nothing
-        idle = idle.all()
-    return where(lost & idle, 0.0, share)
+    if shape_of(g) == shape_of(share):
+        return idle
+    if isinstance(g, Node) and g.batched:
+        return idle.reshape(len(idle), -1).all(axis=1).reshape(-1, *(1,) * len(shape_of(share)))
+    return idle.all()
 
 
 def _misfit(share: Array, x: Node) -> bool:

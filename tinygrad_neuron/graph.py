@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -55,6 +55,9 @@ class Node:
         "__weakref__", "_a", "_b", "_data", "_grad", "_name", "_settings", "birth", "primitive",
     )  # fmt: skip
 
+    # One Node for many of one shape, their data along a first axis: see `batching`.
+    batched: ClassVar[bool] = False
+
     _a: Array
     _b: Array
     _data: Array
@@ -63,6 +66,13 @@ class Node:
     _settings: Mapping[str, Any]
     birth: int
     primitive: "Primitive | None"
+
+    @classmethod
+    def computed(
+        cls, function: "Primitive", inputs: Sequence[Array], raw: list[Array], settings: Any
+    ) -> Array:
+        """A primitive's result for inputs of which some are batched."""
+        raise NotImplementedError
 
     @classmethod
     def made(
@@ -88,6 +98,15 @@ class Node:
         global last_change
         self._data = data
         self.birth = last_change = tick()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis; () for a number."""
+        return np.shape(self._data)
+
+    def only(self) -> Array:
+        """The data, for an answer that leaves the graph; what stands for many refuses."""
+        return self._data
 
     @property
     def inputs(self) -> tuple[Array, ...]:
@@ -123,6 +142,11 @@ class Node:
 def plain(x: Array) -> Array:
     """The number or array inside a node; anything else as it is."""
     return x._data if isinstance(x, Node) else x
+
+
+def only(x: Array) -> Array:
+    """The number or array inside a node, where the answer must be one; anything else as it is."""
+    return x.only() if isinstance(x, Node) else x
 
 
 def dtype_of(x: Array) -> "np.dtype[Any]":
@@ -242,6 +266,11 @@ def recording() -> Iterator[None]:
         _paused.reset(token)
 
 
+def paused() -> bool:
+    """Whether results made here and now forget what made them."""
+    return bool(pauses) and _paused.get()
+
+
 # -------------------------------------------------------------------------------- primitives
 
 
@@ -342,7 +371,7 @@ class Primitive:
         raw, floats, constants = [], self.scalar is not None, False
         for x in inputs:
             if isinstance(x, Node):
-                if kind is None or issubclass(type(x), kind):  # the most specific one
+                if kind is None or issubclass(type(x), kind) or x.batched:  # the most specific one
                     kind = type(x)
                 x = x._data
             elif isinstance(x, np.ndarray):
@@ -351,10 +380,15 @@ class Primitive:
                 return self(*map(_from_list, inputs), **settings)
             floats = floats and type(x) is float
             raw.append(x)
-        data = self._of_floats(raw) if floats else tidy(self.forward(*raw, **settings))
+        if floats:
+            data = self._of_floats(raw)
+        elif kind is not None and kind.batched:
+            data = kind.computed(self, inputs, raw, settings)
+        else:
+            data = tidy(self.forward(*raw, **settings))
         if kind is None:
             return data
-        if pauses and _paused.get():
+        if pauses and paused():
             return kind.made(data, self)
         node = kind.made(data, self, tuple(map(_kept, inputs)) if constants else inputs, settings)
         if floats and self.short:

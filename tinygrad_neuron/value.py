@@ -3,6 +3,7 @@
 `a + b` is `ops.add(a, b)`; `np.exp(v)` is `ops.exp(v)`. Nothing is computed here.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,6 +76,8 @@ class Value(Node):
         """This node, with another's history: what a constructor can do instead of returning it."""
         self._data, self.birth, self.primitive = other._data, other.birth, other.primitive
         self._a, self._b, self._settings = other._a, other._b, other.settings
+        if other.batched:  # the data of many must not pass for the data of one
+            self.__class__ = type(other)  # type: ignore[assignment]
 
     # ------------------------------------------------------------------ what it holds
 
@@ -144,19 +147,14 @@ class Value(Node):
         self._grad = 0.0 if type(self._data) is float else tidy(np.zeros(self.shape, self.dtype))
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each axis; () for a number."""
-        return np.shape(self._data)
-
-    @property
     def ndim(self) -> int:
         """How many axes; 0 for a number."""
-        return np.ndim(self._data)
+        return len(self.shape)
 
     @property
     def size(self) -> int:
         """How many entries."""
-        return int(np.size(self._data))
+        return math.prod(self.shape)
 
     @property
     def dtype(self) -> "np.dtype[Any]":

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, dtype_of, plain
+from tinygrad_neuron.graph import Array, dtype_of, only
 from tinygrad_neuron.ops.elementwise import positive, where
 from tinygrad_neuron.ops.indexing import cast, flat, moved, take
 from tinygrad_neuron.ops.reductions import max, mean, min, sum
@@ -223,12 +223,12 @@ def unstack(x: Array, *, axis: int = 0) -> tuple[Array, ...]:
 
 def tile(A: Array, reps: Any) -> Array:  # noqa: N803  # NumPy's name
     """The array laid side by side with itself."""
-    return moved(lambda x: np.tile(x, plain(reps)), A)
+    return moved(lambda x: np.tile(x, only(reps)), A)
 
 
 def repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
     """Each entry so many times, one after the other."""
-    return moved(lambda x: np.repeat(x, plain(repeats), axis), a)
+    return moved(lambda x: np.repeat(x, only(repeats), axis), a)
 
 
 def roll(a: Array, shift: Any, axis: Any = None) -> Array:
@@ -261,12 +261,12 @@ def rot90(m: Array, k: int = 1, axes: Any = (0, 1)) -> Array:
 def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Array:
     """The values put in before these places."""
     values = cast(values, dtype_of(arr))
-    return moved(lambda x, values: np.insert(x, plain(obj), values, axis), arr, values)
+    return moved(lambda x, values: np.insert(x, only(obj), values, axis), arr, values)
 
 
 def delete(arr: Array, obj: Any, axis: int | None = None) -> Array:
     """What is left without the entries at these places."""
-    return moved(lambda x: np.delete(x, plain(obj), axis), arr)
+    return moved(lambda x: np.delete(x, only(obj), axis), arr)
 
 
 def resize(a: Array, new_shape: Any) -> Array:
@@ -276,7 +276,7 @@ def resize(a: Array, new_shape: Any) -> Array:
 
 def trim_zeros(filt: Array, trim: Any = "fb", axis: Any = None) -> Array:
     """Without the zeros at the front ("f"), the back ("b") or both."""
-    there = plain(filt) != 0
+    there = only(filt) != 0
     how = () if axis is None else (axis,)  # which is younger than NumPy 2.0
     kept = np.trim_zeros(there, trim, *how).shape
     front = "f" in trim.lower()

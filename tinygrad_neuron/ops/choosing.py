@@ -1,6 +1,6 @@
 """Which numbers, and in which order: decided by the numbers themselves or by conditions.
 
-The decision is plain, and flat: what moves with the input are the numbers that were chosen.
+The decision is only, and flat: what moves with the input are the numbers that were chosen.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.graph import Array, Node, dtype_of, plain, primitive
+from tinygrad_neuron.graph import Array, Node, dtype_of, only, primitive
 from tinygrad_neuron.ops.arrange import refuse
 from tinygrad_neuron.ops.elementwise import where
 from tinygrad_neuron.ops.indexing import cast, flat, moved, plain_index, scatter, set_at, take
@@ -50,27 +50,27 @@ def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw
 def _conditions(x: Array, condlist: Any) -> list[Any]:
     """The conditions as arrays; one alone may stand without a list."""
     several = isinstance(condlist, list | tuple) and (
-        not shape_of(x) or all(np.ndim(plain(c)) for c in condlist)
+        not shape_of(x) or all(np.ndim(only(c)) for c in condlist)
     )
-    parts = condlist if several or np.ndim(plain(condlist)) > len(shape_of(x)) else [condlist]
-    return [np.array(np.broadcast_to(np.asarray(plain(c), bool), shape_of(x))) for c in parts]
+    parts = condlist if several or np.ndim(only(condlist)) > len(shape_of(x)) else [condlist]
+    return [np.array(np.broadcast_to(np.asarray(only(c), bool), shape_of(x))) for c in parts]
 
 
 def choose(a: Any, choices: Sequence[Array], out: Any = None, mode: Any = "raise") -> Array:
     """Entry by entry from the choice of this number."""
     refuse("np.choose", out=out)
-    return moved(lambda *choices: np.choose(plain(a), choices, mode=mode), *choices)
+    return moved(lambda *choices: np.choose(only(a), choices, mode=mode), *choices)
 
 
 def compress(condition: Any, a: Array, axis: int | None = None, out: Any = None) -> Array:
     """The entries along an axis, or of all, where the condition holds."""
     refuse("np.compress", out=out)
-    return moved(lambda x: np.compress(plain(condition), x, axis), a)
+    return moved(lambda x: np.compress(only(condition), x, axis), a)
 
 
 def extract(condition: Any, arr: Array) -> Array:
     """All the entries where the condition holds, in a row."""
-    return moved(lambda x: np.extract(plain(condition), x), arr)
+    return moved(lambda x: np.extract(only(condition), x), arr)
 
 
 # --------------------------------------------------------------------------------- by number
@@ -92,7 +92,7 @@ def take_entries(
 
 def take_along_axis(arr: Array, indices: Any, axis: int | None = -1) -> Array:
     """For each line along an axis the entries of its own numbers, as `argsort` gives them."""
-    return moved(lambda x: np.take_along_axis(x, plain(indices), axis), arr)
+    return moved(lambda x: np.take_along_axis(x, only(indices), axis), arr)
 
 
 # ---------------------------------------------------------------------------------- by order
@@ -124,7 +124,7 @@ def even(x: Array, *, group: Any) -> Array:
 
 def _ties_shared(x: Array, axis: int) -> Array:
     """Sorted lines whose equal neighbours are owed equal parts."""
-    lines = np.moveaxis(plain(x), axis, -1)
+    lines = np.moveaxis(only(x), axis, -1)
     begins = np.ones(lines.shape, bool)
     begins[..., 1:] = lines[..., 1:] != lines[..., :-1]
     if begins.all():
@@ -139,7 +139,7 @@ def sort(
     """From the smallest to the largest along an axis; equal entries share what they are owed."""
     refuse("np.sort", order=order)
     a, axis = (flat(a), -1) if axis is None else (a, axis)
-    places = np.argsort(plain(a), axis, kind, stable=stable)
+    places = np.argsort(only(a), axis, kind, stable=stable)
     return _ties_shared(take_along_axis(a, places, axis), axis)
 
 
@@ -149,7 +149,7 @@ def partition(
     """With the entries kth in order in their places, smaller ones before and larger ones behind."""
     refuse("np.partition", order=order)
     a, axis = (flat(a), -1) if axis is None else (a, axis)
-    parted = np.partition(plain(a), kth, axis, kind)
+    parted = np.partition(only(a), kth, axis, kind)
     ranks = np.argsort(np.argsort(parted, axis, stable=True), axis)
     return take_along_axis(sort(a, axis), ranks, axis)
 
@@ -170,7 +170,7 @@ def unique(
     """
     refuse("np.unique", axis=axis)
     x = flat(ar)
-    _, index, inverse, counts = np.unique(plain(x), True, True, True, equal_nan=equal_nan)
+    _, index, inverse, counts = np.unique(only(x), True, True, True, equal_nan=equal_nan)
     values = take(even(x, group=inverse) if len(index) < len(inverse) else x, index=index)
     wanted = {return_index: index}, {return_inverse: inverse}, {return_counts: counts}
     extra = tuple(found[True] for found in wanted if True in found)
@@ -181,10 +181,10 @@ def unique(
 
 
 def answer(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of NumPy's whose answer is plain, also about Values: places, counts, shapes."""
+    """A function of NumPy's whose answer is only, also about Values: places, counts, shapes."""
 
     def asked(*args: Any, **settings: Any) -> Any:
-        return function(*map(plain, args), **settings)
+        return function(*map(only, args), **settings)
 
     asked.__name__ = asked.__qualname__ = function.__name__
     asked.__doc__ = f"NumPy's `{function.__name__}`, about the numbers alone: a plain answer."
@@ -204,6 +204,6 @@ zeros_like = answer(np.zeros_like)
 def full_like(a: Array, fill_value: Array, **settings: Any) -> Array:
     """An array like this one, full of a number; a Value, if the number is one."""
     if not isinstance(fill_value, Node):
-        return np.full_like(plain(a), fill_value, **settings)
-    like = np.empty_like(plain(a), **settings)
+        return np.full_like(only(a), fill_value, **settings)
+    like = np.empty_like(only(a), **settings)
     return broadcast_to(cast(fill_value, like.dtype), shape=like.shape)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, Node, dtype_of, plain, primitive
+from tinygrad_neuron.graph import Array, Node, dtype_of, only, primitive
 from tinygrad_neuron.ops.elementwise import astype, where
 from tinygrad_neuron.ops.shape import broadcast_to, join, reshape, shape_of
 
@@ -60,7 +60,7 @@ def plain_index(index: Any) -> Any:
         return tuple(plain_index(part) for part in index)
     if isinstance(index, list):
         return [plain_index(part) for part in index]
-    return np.array(index) if isinstance(index, np.ndarray) else plain(index)
+    return np.array(index) if isinstance(index, np.ndarray) else only(index)
 
 
 # ------------------------------------------------------------------------- moving numbers

@@ -15,7 +15,7 @@ from tinygrad_neuron.graph import (
     Domain,
     dtype_of,
     elementwise,
-    plain,
+    only,
     primitive,
 )
 from tinygrad_neuron.ops.elementwise import (
@@ -143,7 +143,7 @@ def ldexp(x: Array, exponent: Array) -> Array:
 
 def frexp(x: Array) -> tuple[Array, Array]:
     """x as a number from 1/2 to 1, which is differentiable, times 2 to a plain whole exponent."""
-    exponent = np.frexp(plain(x))[1]
+    exponent = np.frexp(only(x))[1]
     return ldexp(x, -exponent), exponent
 
 

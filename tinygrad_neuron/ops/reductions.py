@@ -22,7 +22,7 @@ from tinygrad_neuron.graph import (
     Primitive,
     Rule,
     dtype_of,
-    plain,
+    only,
     primitive,
 )
 from tinygrad_neuron.ops.elementwise import (
@@ -443,43 +443,43 @@ def recurrence(b: Array, a: Array) -> Array:
 
 def all(x: Array, axis: Axes = None, out: Any = None, keepdims: Any = False, **where: Any) -> Array:
     """Whether every one of them holds. The answer is plain: no gradient passes a yes or no."""
-    return np.all(plain(x), axis, out, keepdims, **_plain_mask(where))
+    return np.all(only(x), axis, out, keepdims, **_plain_mask(where))
 
 
 def any(x: Array, axis: Axes = None, out: Any = None, keepdims: Any = False, **where: Any) -> Array:
     """Whether at least one of them holds, as a plain answer."""
-    return np.any(plain(x), axis, out, keepdims, **_plain_mask(where))
+    return np.any(only(x), axis, out, keepdims, **_plain_mask(where))
 
 
 def _plain_mask(where: dict[str, Any]) -> dict[str, Any]:
-    return {keyword: plain(mask) for keyword, mask in where.items()}
+    return {keyword: only(mask) for keyword, mask in where.items()}
 
 
 def count_nonzero(x: Array, axis: Axes = None, *, keepdims: bool = False) -> Any:
     """How many of them are not 0, as a plain whole number."""
-    return np.count_nonzero(plain(x), axis, keepdims=keepdims)
+    return np.count_nonzero(only(x), axis, keepdims=keepdims)
 
 
 def argmax(x: Array, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
     """The place of the first largest entry, as a plain whole number."""
-    return np.argmax(plain(x), axis, out, keepdims=keepdims)
+    return np.argmax(only(x), axis, out, keepdims=keepdims)
 
 
 def argmin(x: Array, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
     """The place of the first smallest entry, as a plain whole number."""
-    return np.argmin(plain(x), axis, out, keepdims=keepdims)
+    return np.argmin(only(x), axis, out, keepdims=keepdims)
 
 
 def nanargmax(x: Array, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
     """The place of the first largest of those that are numbers, as a plain whole number."""
-    return np.nanargmax(plain(x), axis, out, keepdims=keepdims)
+    return np.nanargmax(only(x), axis, out, keepdims=keepdims)
 
 
 def nanargmin(x: Array, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
     """The place of the first smallest of those that are numbers, as a plain whole number."""
-    return np.nanargmin(plain(x), axis, out, keepdims=keepdims)
+    return np.nanargmin(only(x), axis, out, keepdims=keepdims)
 
 
 def searchsorted(a: Array, v: Array, side: Any = "left", sorter: Any = None) -> Any:
     """The places where v would stand in the sorted a, as plain whole numbers."""
-    return np.searchsorted(plain(a), plain(v), side, sorter)
+    return np.searchsorted(only(a), only(v), side, sorter)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, Domain, dtype_of, plain, primitive
+from tinygrad_neuron.graph import Array, Domain, dtype_of, only, primitive
 from tinygrad_neuron.ops.elementwise import isnan, logical_not, remainder, select
 from tinygrad_neuron.ops.reductions import (
     axes_of,
@@ -374,23 +374,23 @@ def interp(
     if shape_of(xp) != shape_of(fp) or ndim_of(xp) != 1 or not shape_of(xp)[0]:
         raise ValueError(f"interp takes a row of points: {shape_of(xp)} and {shape_of(fp)}")
     inside = fp[:1][0] + 0.0 * x if shape_of(xp)[0] == 1 else _on_lines(x, xp, fp)
-    before, behind = plain(x) < plain(xp)[0], plain(x) > plain(xp)[-1]
+    before, behind = only(x) < only(xp)[0], only(x) > only(xp)[-1]
     y = select(before, fp[0] if left is None else left, inside)
     return select(behind, fp[-1] if right is None else right, y)
 
 
 def _on_lines(x: Array, xp: Array, fp: Array) -> Array:
     """The value on the line to the right of the point in front of x."""
-    place = np.searchsorted(plain(xp), plain(x), side="right") - 1
+    place = np.searchsorted(only(xp), only(x), side="right") - 1
     last = shape_of(xp)[0] - 1
     at = np.clip(place, 0, last)
     slopes = diff(fp) / diff(xp)
     ahead, behind = slopes[np.clip(at, 0, last - 1)], slopes[np.clip(at - 1, 0, last - 1)]
     # at a point x - xp is 0, so that any slope gives the value; the gradient is the slope given
-    flat = (at == 0) | (at == last) | (plain(ahead) * plain(behind) <= 0.0)
-    flatter = np.abs(plain(behind)) < np.abs(plain(ahead))
+    flat = (at == 0) | (at == last) | (only(ahead) * only(behind) <= 0.0)
+    flatter = np.abs(only(behind)) < np.abs(only(ahead))
     corner = select(flat, 0.0, select(flatter, behind, ahead))
-    slope = select(plain(x) == plain(xp)[at], corner, ahead)
+    slope = select(only(x) == only(xp)[at], corner, ahead)
     return fp[at] + slope * (x - xp[at])
 
 
@@ -398,7 +398,7 @@ def _around(x: Array, xp: Array, fp: Array, period: float) -> tuple[Array, Array
     """The points in order within one period, with the last one in front and the first behind."""
     period = abs(period)
     x, xp = remainder(x, period), remainder(xp, period)
-    order = np.argsort(plain(xp))
+    order = np.argsort(only(xp))
     xp, fp = xp[order], fp[order]
     return (
         x,

@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.graph import Array, plain, primitive
+from tinygrad_neuron.graph import Array, Node, primitive
 
 Axes = int | tuple[int, ...] | None
 
 
 def shape_of(x: Array) -> tuple[int, ...]:
     """The shape of a number, an array or a node; () for a number."""
-    x = plain(x)
-    return x.shape if type(x) is np.ndarray else np.shape(x)
+    return x.shape if isinstance(x, np.ndarray | Node) else np.shape(x)
 
 
 def ndim_of(x: Array) -> int:

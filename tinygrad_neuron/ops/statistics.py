@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, dtype_of, plain, primitive
+from tinygrad_neuron.graph import Array, dtype_of, only, primitive
 from tinygrad_neuron.ops.elementwise import (
     absolute,
     astype,
@@ -176,7 +176,7 @@ def average(
         return (y, total) if returned else y
     weights = _beside(x, axis, in_precision("average", weights, None))
     total = sum(weights, axis=axis, keepdims=keepdims)
-    if np.any(plain(total) == 0.0):
+    if np.any(only(total) == 0.0):
         raise ZeroDivisionError("the weights add up to 0: there is no average")
     y = sum(x * weights, axis=axis, keepdims=keepdims) / total
     return (y, broadcast_to(total, shape=shape_of(y))) if returned else y
@@ -236,7 +236,7 @@ def _standing(q: Array, n: Array, method: Any) -> Array:
     if method not in PLOTTING:
         # of the numbers 0, 1, 2 ... the quantile is where it stands: NumPy's steps as they are
         asked = np.unique(n).tolist()
-        steps = {k: np.quantile(np.arange(k or 1.0), plain(q), method=method) for k in asked}
+        steps = {k: np.quantile(np.arange(k or 1.0), only(q), method=method) for k in asked}
         return np.array([steps[k] for k in n.ravel().tolist()]).reshape(*n.shape[:-1], -1)
     a, b = PLOTTING[method]
     at = n * q + (a + q * (1.0 - a - b)) - 1.0 if method != "linear" else (n - 1.0) * q
@@ -246,7 +246,7 @@ def _standing(q: Array, n: Array, method: Any) -> Array:
 
 def _between(rows: Array, at: Array, n: Array) -> Array:
     """The numbers at these standings: of two neighbours each in proportion to its nearness."""
-    floor = np.floor(plain(at))
+    floor = np.floor(only(at))
     last = np.maximum(np.asarray(n)[..., None] - 1, 0)
     ranks = np.minimum(floor, last).astype(int)
     low = of_rank(rows, ranks=ranks)
@@ -264,7 +264,7 @@ def _quantile(
 ) -> Array:
     """The quantiles of x along the axes, the axes of q first; nan counts as missing, or as nan."""
     x = _floating(name, x, None)
-    if not np.all((plain(q) >= 0.0) & (plain(q) <= 1.0)):
+    if not np.all((only(q) >= 0.0) & (only(q) <= 1.0)):
         raise ValueError(f"np.{name}: a quantile lies from 0 to 1, a percentile from 0 to 100")
     shape, axes = shape_of(x), axes_of(x, axis)
     rows = as_rows(x, axes)
@@ -272,7 +272,7 @@ def _quantile(
         raise ValueError(f"np.{name} of no numbers, shape {shape}, axis {axis}")
     length = shape_of(rows)[-1]
     there = sum(astype(logical_not(isnan(rows)), dtype=dtype_of(rows)), axis=-1)
-    n = np.asarray(plain(there), int) if skip_nan else np.full(shape_of(rows)[:-1], length)
+    n = np.asarray(only(there), int) if skip_nan else np.full(shape_of(rows)[:-1], length)
     y = _between(rows, _standing(reshape(q, shape=(-1,)), n, method), n)
     lost = there == 0.0 if skip_nan else there < length
     y = select(reshape(lost, shape=(*shape_of(lost), 1)), nan, y)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.graph import POSITIVE, Array, Domain, elementwise, plain, unchanged
+from tinygrad_neuron.graph import POSITIVE, Array, Domain, elementwise, only, unchanged
 from tinygrad_neuron.ops.elementwise import AT_ZERO, STEP, floor_divide, remainder, where
 
 HALF_STEP = Domain(kinks=tuple(k + 0.5 for k in range(-8, 8)))
@@ -121,7 +121,7 @@ def answering(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def answer(*args: Any, **settings: Any) -> Any:
-        return function(*map(plain, args), **{key: plain(x) for key, x in settings.items()})
+        return function(*map(only, args), **{key: only(x) for key, x in settings.items()})
 
     return answer
 
