@@ -140,7 +140,7 @@ def check_inside(primitive, batch):
 LAWS = {"forward": check_forward, "backward": check_backward, "inside": check_inside}
 
 
-# rules that choose their way by the numbers of one matrix; of several they take a stack, not a batch
+# rules that choose their way by the numbers of one matrix: they take stacks, and no batches
 LOOKS_AT_NUMBERS = {"det", "turned"}
 
 
