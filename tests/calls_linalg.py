@@ -16,17 +16,30 @@ def sixteenths(x):
     return np.round(16.0 * x) / 16.0
 
 
-def matrices(*shape):
-    """Four arrays of random entries."""
-    return [sixteenths(RNG.normal(size=shape)) for _ in range(4)]
+def matrices(*shape, count=4):
+    """Arrays of random entries."""
+    return [sixteenths(RNG.normal(size=shape)) for _ in range(count)]
+
+
+def keeps_its_signs(x):
+    """Whether small changes of the size that laws make turn no singular vector round."""
+    u, _, _ = np.linalg.svd(x, full_matrices=False)
+    for _ in range(300):
+        way = RNG.choice([-1.0, 1.0], x.shape) * np.maximum(np.abs(x), 0.125) / 48.0
+        v, _, _ = np.linalg.svd(x + way, full_matrices=False)
+        if np.any(np.sum(u * v, axis=-2) < 0.5):
+            return False
+    return True
 
 
 REGULAR = [sixteenths(x) + 3.0 * np.eye(n) for n in (1, 2, 3) for x in matrices(2, n, n)]
 REGULAR += [x[0] for x in REGULAR] + [np.stack([x, x[::-1]]) for x in REGULAR]
 SYMMETRIC = [x + np.swapaxes(x, -1, -2) + np.diag(16.0 * np.arange(x.shape[-1])) for x in REGULAR]
 POSITIVE = [x @ np.swapaxes(x, -1, -2) + np.eye(x.shape[-1]) for x in REGULAR]
-SPREAD = [32.0 * np.eye(m, n) * (1.0 + np.arange(n)) for m, n in ((4, 3), (3, 3), (3, 4), (2, 1))]
-STRETCHED = [x + s for s in SPREAD for x in matrices(2, *s.shape)]
+SPREAD = [8.0 * np.eye(m, n) * (1.0 + np.arange(n)) for m, n in ((4, 3), (3, 3), (3, 4), (2, 1))]
+STRETCHED = [
+    y for s in SPREAD for x in matrices(2, *s.shape, count=12) if keeps_its_signs(y := x + s)
+]
 TALL = [x for x in STRETCHED if x.shape[-2] >= x.shape[-1]]
 REAL = [np.where(x == 0.0, 0.25, x / 4.0) + np.diag(8.0 * np.arange(3)) for x in matrices(2, 3, 3)]
 SYSTEMS = [((2, 3, 3), (3, 2)), ((3, 3), (2, 3, 1)), ((2, 2), (2, 2)), ((1, 1), (1, 3))]
