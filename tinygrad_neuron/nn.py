@@ -10,7 +10,7 @@ Nothing here knows about gradients: they follow from the expressions.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from tinygrad_neuron.value import Value
 
 Function = Callable[[Any], Any]
 Activation = str | Function | None  # a name below, any function of a Value, or the usual one
-Seed = int | np.random.Generator | None
+Seed: TypeAlias = "int | np.random.Generator | None"  # in quotes: NumPy loads random when asked
 
 
 def linear(z: Array) -> Array:
