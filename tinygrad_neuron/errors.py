@@ -138,6 +138,18 @@ class UnsupportedError(TinygradNeuronError, TypeError):
     code = "TN131"
 
 
+def refuse(function: str, **settings: Any) -> None:
+    """Raise for a keyword of NumPy's that was given, so is not None, and would be ignored."""
+    for name, given in settings.items():
+        if given is not None:
+            raise UnsupportedError(
+                f"{function} does not take {name}={given!r:.60} for a Value.",
+                why="A keyword that is not understood would be ignored, and the result wrong.",
+                hint=f"{function}(...) without {name}",
+                function=function,
+            )
+
+
 class ImmutableError(TinygradNeuronError, TypeError):
     """An attempt to change a Value that others were computed from, or that was computed."""
 

@@ -377,7 +377,7 @@ class Primitive:
             elif isinstance(x, np.ndarray):
                 constants = True
             elif isinstance(x, (list, tuple)):  # 5 times faster than a union
-                return self(*map(_from_list, inputs), **settings)
+                return self(*map(from_list, inputs), **settings)
             floats = floats and type(x) is float
             raw.append(x)
         if floats:
@@ -388,7 +388,7 @@ class Primitive:
             data = tidy(self.forward(*raw, **settings))
         if kind is None:
             return data
-        if pauses and paused():
+        if pauses and _paused.get():
             return kind.made(data, self)
         node = kind.made(data, self, tuple(map(_kept, inputs)) if constants else inputs, settings)
         if floats and self.short:
@@ -447,7 +447,7 @@ def _kept(x: Array) -> Array:
     return x
 
 
-def _from_list(x: Array) -> Array:
+def from_list(x: Array) -> Array:
     """A list as an array; as a node that is connected to them, where it holds nodes."""
     if not isinstance(x, list | tuple):
         return x

@@ -26,6 +26,7 @@ from tinygrad_neuron.graph import (
     Array,
     Node,
     dtype_of,
+    first_node,
     from_rows,
     leaves_behind,
     plain,
@@ -61,7 +62,7 @@ class Value(Node):
     __slots__ = ()
 
     def __init__(self, data: Any, name: str | None = None) -> None:
-        if isinstance(data, Node) or (isinstance(data, list | tuple) and _holds_node(data)):
+        if type(data) is not float and first_node(data) is not None:
             self._become(_stacked(data))
         else:
             self._data = data if type(data) is float else _leaf_data(data, name)
@@ -470,18 +471,11 @@ class Value(Node):
 # ------------------------------------------------------------------------------ making leaves
 
 
-def _holds_node(nested: Any) -> bool:
-    """Whether a (nested) list has a Value somewhere in it."""
-    if isinstance(nested, list | tuple):
-        return any(_holds_node(x) for x in nested)
-    return isinstance(nested, Node)
-
-
 def _stacked(nested: Any) -> Node:
     """A (nested) list with Values in it, as one Value that is connected to them."""
     if isinstance(nested, Node):
         return ops.positive(nested)
-    rows = [_stacked(x) if _holds_node(x) else x for x in nested]
+    rows = [x if first_node(x) is None else _stacked(x) for x in nested]
     dtype = np.result_type(*(x.dtype for x in rows if isinstance(x, Value)))
     return ops.stack([np.asarray(x, dtype) if isinstance(x, list | tuple) else x for x in rows])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.errors import refuse
 from tinygrad_neuron.graph import Array, dtype_of, only
 from tinygrad_neuron.ops.elementwise import positive, where
 from tinygrad_neuron.ops.indexing import cast, flat, moved, take
@@ -22,18 +22,6 @@ from tinygrad_neuron.ops.shape import (
     shape_of,
     transpose,
 )
-
-
-def refuse(function: str, **settings: Any) -> None:
-    """Raise for a keyword of NumPy's that was given, and would otherwise be ignored."""
-    for name, given in settings.items():
-        if given is not None and given is not False:
-            raise UnsupportedError(
-                f"{function} does not take {name}={given!r:.60} for a Value.",
-                why="A keyword that is not understood would be ignored, and the result wrong.",
-                hint=f"{function}(...) without {name}",
-                function=function,
-            )
 
 
 def _everywhere(shape: Sequence[int]) -> Any:
@@ -104,7 +92,7 @@ def atleast_3d(*arys: Array) -> Any:
 
 def broadcast_arrays(*args: Array, subok: bool = False) -> tuple[Array, ...]:
     """All of them in the shape that they have together."""
-    refuse("np.broadcast_arrays", subok=subok)
+    refuse("np.broadcast_arrays", subok=subok or None)
     shape = np.broadcast_shapes(*map(shape_of, args))
     return tuple(broadcast_to(x, shape=shape) for x in args)
 
@@ -326,7 +314,7 @@ def triu(m: Array, k: int = 0) -> Array:
 
 def copy(a: Array, order: str = "K", subok: bool = False) -> Array:
     """The same numbers. How they lie in memory is not for Values to say."""
-    refuse("np.copy", subok=subok, order=None if order == "K" else order)
+    refuse("np.copy", subok=subok or None, order=None if order == "K" else order)
     return positive(a)
 
 

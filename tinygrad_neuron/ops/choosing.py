@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron.errors import refuse
 from tinygrad_neuron.graph import Array, Node, dtype_of, only, primitive
-from tinygrad_neuron.ops.arrange import refuse
 from tinygrad_neuron.ops.elementwise import where
 from tinygrad_neuron.ops.indexing import cast, flat, moved, plain_index, scatter, set_at, take
 from tinygrad_neuron.ops.shape import broadcast_to, shape_of

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_neuron.errors import THE_INPUT, NoDerivativeError, UnsupportedError
+from tinygrad_neuron.errors import THE_INPUT, NoDerivativeError, UnsupportedError, refuse
 from tinygrad_neuron.graph import Array, dtype_of, plain, primitive
 from tinygrad_neuron.ops.elementwise import absolute, where
 from tinygrad_neuron.ops.linalg import (
@@ -25,7 +25,6 @@ from tinygrad_neuron.ops.linalg import (
     lower,
     matmul,
     matrix_diagonal,
-    refuse,
     solutions,
 )
 from tinygrad_neuron.ops.reductions import max, sum
@@ -300,7 +299,7 @@ def svd(
     `NoDerivativeError` (TN138), going backward, for vectors of equal singular values, and for a
     result that changes when the vectors turn among each other that `full_matrices` adds.
     """
-    refuse("svd", hermitian=hermitian or None)
+    refuse("np.linalg.svd", hermitian=hermitian or None)
     a = as_array(a)
     m = shape_of(a)[-2]
     packed = stretched(a)
@@ -448,7 +447,7 @@ def pseudoinverse(a: Array, *, rcond: Any) -> Array:
 
 def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = 1e-15) -> Array:
     """The pseudo-inverse; its derivative is taken as long as the rank stays what it is."""
-    refuse("pinv", hermitian=hermitian or None)
+    refuse("np.linalg.pinv", hermitian=hermitian or None)
     if rcond is not None and rtol != 1e-15:
         raise ValueError("pinv takes rcond or rtol, not both")
     a = as_floats(a)

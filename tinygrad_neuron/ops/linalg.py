@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, Node, _from_list, dtype_of, primitive
+from tinygrad_neuron.errors import refuse
+from tinygrad_neuron.graph import Array, Node, dtype_of, from_list, primitive
 from tinygrad_neuron.ops.elementwise import astype, where
 from tinygrad_neuron.ops.reductions import sum
 from tinygrad_neuron.ops.shape import expand_dims, ndim_of, reshape, shape_of, swap, transpose
@@ -21,7 +21,7 @@ from tinygrad_neuron.ops.shape import expand_dims, ndim_of, reshape, shape_of, s
 def as_array(x: Array) -> Array:
     """A node as it is, a list with nodes in it as a node, and anything else as an array."""
     if isinstance(x, list | tuple):
-        x = _from_list(x)
+        x = from_list(x)
     return x if isinstance(x, Node) else np.asarray(x)
 
 
@@ -134,26 +134,26 @@ def vdot(a: Array, b: Array, /) -> Array:
 
 def vecdot(x1: Array, x2: Array, /, *, axis: int = -1, **settings: Any) -> Array:
     """The products of vectors with vectors along an axis; the other axes broadcast."""
-    refuse("vecdot", **settings)
+    refuse("np.vecdot", **settings)
     x1, x2 = (to_end(as_array(x), (axis,)) for x in (x1, x2))
     return matmul(expand_dims(x1, axis=-2), expand_dims(x2, axis=-1))[..., 0, 0]
 
 
 def matvec(x1: Array, x2: Array, /, **settings: Any) -> Array:
     """Stacks of matrices times stacks of vectors."""
-    refuse("matvec", **settings)
+    refuse("np.matvec", **settings)
     return matmul(as_array(x1), expand_dims(as_array(x2), axis=-1))[..., 0]
 
 
 def vecmat(x1: Array, x2: Array, /, **settings: Any) -> Array:
     """Stacks of vectors times stacks of matrices."""
-    refuse("vecmat", **settings)
+    refuse("np.vecmat", **settings)
     return matmul(expand_dims(as_array(x1), axis=-2), as_array(x2))[..., 0, :]
 
 
 def outer(a: Array, b: Array, out: None = None) -> Array:
     """Every entry of a times every entry of b; both are read as vectors."""
-    refuse("outer", out=out)
+    refuse("np.outer", out=out)
     a, b = as_array(a), as_array(b)
     return reshape(a, shape=(-1, 1)) * reshape(b, shape=(1, -1))
 
@@ -208,7 +208,7 @@ def multi_dot(arrays: Sequence[Array], *, out: None = None) -> Array:
 
     The order by dynamic programming: Cormen et al., Introduction to Algorithms, 15.2.
     """
-    refuse("multi_dot", out=out)
+    refuse("np.linalg.multi_dot", out=out)
     factors = [as_array(x) for x in arrays]
     if len(factors) < 2:
         raise ValueError("multi_dot takes at least two arrays")
@@ -259,7 +259,7 @@ def matrix_diagonal(x: Array, /, *, offset: int = 0) -> Array:
 
 def matrix_trace(x: Array, /, *, offset: int = 0, dtype: Any = None) -> Array:
     """`linalg.trace`: the diagonal of each matrix in a stack, added up."""
-    refuse("trace", dtype=dtype)
+    refuse("np.linalg.trace", dtype=dtype)
     return sum(matrix_diagonal(x, offset=offset), axis=-1)
 
 
@@ -316,17 +316,6 @@ def tensorinv(a: Array, ind: int = 2) -> Array:
         raise ValueError("tensorinv: ind must be positive")
     rows, columns = shape_of(a)[:ind], shape_of(a)[ind:]
     return reshape(inv(reshape(a, shape=(prod(rows), -1))), shape=columns + rows)
-
-
-def refuse(function: str, **settings: Any) -> None:
-    """Raise for a keyword that is not None, by its name."""
-    given = [name for name, value in settings.items() if value is not None]
-    if given:
-        raise UnsupportedError(
-            f"{function} has no keyword {', '.join(given)} here.",
-            why="A keyword that is not understood would be ignored, and the result wrong.",
-            hint=f"{function} without it;  astype(x, dtype) for another precision",
-        )
 
 
 def chain(*factors: Array) -> Array:
