@@ -77,7 +77,6 @@ BY_HAND = {
     "cumprod": runs(),
     "cumsum": runs(),
     "recurrence": two_alike(),
-    "length": reductions(lambda shape: arrays(shape, st.sampled_from([0.25, -0.75, 1.5, 3.0]))),
     "of_rank": ranked(),
     "unwrap": angles(),
     "convolution": two_rows(),

@@ -582,7 +582,7 @@ def test_shares_along_axes(axis):
         (lambda v: ops.softmax(v, axis=0), np.zeros((0, 2))),
         (lambda v: ops.log_softmax(v, axis=1), np.zeros((0, 2))),
         (lambda v: np.diff(v, axis=1), np.zeros((0, 1))),
-        (lambda v: ops.length(v, axis=0), [0.0, 0.0]),
+        (lambda v: ops.euclidean(v, axis=0), [0.0, 0.0]),
         (lambda v: np.mean(v, axis=1), []),
         (lambda v: np.prod(v, axis=1), []),
         (lambda v: np.std(v, axis=1), []),

@@ -271,7 +271,6 @@ from tinygrad_neuron.ops.softmax import (
 )
 from tinygrad_neuron.ops.statistics import (
     average as average,
-    length as length,
     median as median,
     nancumprod as nancumprod,
     nanmax as nanmax,

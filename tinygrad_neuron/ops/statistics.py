@@ -1,8 +1,8 @@
 """What numbers have in common: their spread, their middle, and the same where some are missing.
 
-Nearly all of it is written with sums and products. Two things are primitives: a length, because
-squares overflow long before it does and its slope at 0 is a choice; and the entry of a rank, for
-those that tie for a rank share its gradient, as they do for the largest.
+Nearly all of it is written with sums and products, and with the length of a vector, whose squares
+overflow long before it does. One thing is a primitive, the entry of a rank: those that tie for a
+rank share its gradient, as they do for the largest.
 """
 
 from math import inf, nan, prod as product
@@ -26,6 +26,7 @@ from tinygrad_neuron.ops.elementwise import (
     square,
     stop_gradient,
 )
+from tinygrad_neuron.ops.measures import euclidean
 from tinygrad_neuron.ops.reductions import (
     as_rows,
     axes_of,
@@ -39,32 +40,11 @@ from tinygrad_neuron.ops.reductions import (
     min,
     prod,
     refuse_out,
-    spread,
     sum,
 )
 from tinygrad_neuron.ops.shape import Axes, broadcast_to, ndim_of, reshape, shape_of, transpose
 
 # ----------------------------------------------------------------------------------- spread
-
-
-def _length_share(g: Array, y: Array, x: Array, axis: Axes, keepdims: bool) -> Array:
-    """g along the unit vector; 0 at the origin, which has none."""
-    shape = shape_of(x)
-    y = spread(y, shape, axis)
-    return select(y == 0.0, 0.0, spread(g, shape, axis) * (x / select(y == 0.0, 1.0, y)))
-
-
-@primitive(
-    _length_share,
-    kink="slope 0 at the origin",
-)
-def length(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
-    """The square root of the sum of squares, from 1e-300 to 1e300."""
-    size = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
-    exponent = np.where(np.isfinite(size) & (size > 0.0), np.frexp(size)[1] - 1, 0)
-    unit = np.ldexp(np.ones_like(size), exponent)  # a power of two: dividing by it rounds nothing
-    y = unit * np.sqrt(np.sum(np.square(x / unit), axis=axis, keepdims=True))
-    return y if keepdims else np.reshape(y, left_shape(x, axis, keepdims))
 
 
 def _deviations(x: Array, axis: Axes, where: Array, mean: Array) -> Array:
@@ -134,7 +114,7 @@ def std(
     refuse_out("std", out)
     x = _floating("std", x, dtype)
     freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
-    distance = length(_deviations(x, axis, where, mean), axis=axis, keepdims=keepdims)
+    distance = euclidean(_deviations(x, axis, where, mean), axis=axis, keepdims=keepdims)
     return divide(distance, sqrt(freedom))
 
 
