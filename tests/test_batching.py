@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from calls import of
+from calls import REAL_PRIMITIVES as PRIMITIVES, of
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, batching, ops, transforms
 from tinygrad_neuron.graph import primitive as declare
-from tinygrad_neuron.ops import PRIMITIVES
 
 few = settings(max_examples=settings.default.max_examples // 5)
 R = np.array([1.0, 2.0, -3.0])

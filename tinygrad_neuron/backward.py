@@ -20,12 +20,23 @@ from tinygrad_neuron.errors import (
     NoDerivativeError,
     NotScalarError,
     file_and_line,
+    imaginary_lost,
     name_of,
     short,
 )
 from tinygrad_neuron.floats import sweep_floats
-from tinygrad_neuron.graph import Array, Node, Primitive, dtype_of, plain, tidy
-from tinygrad_neuron.ops import astype, isnan, sum_to, where
+from tinygrad_neuron.graph import (
+    Array,
+    Node,
+    Primitive,
+    Rule,
+    dtype_of,
+    is_complex,
+    plain,
+    tidy,
+    unchanged,
+)
+from tinygrad_neuron.ops import astype, conj, isnan, real, sum_to, where
 from tinygrad_neuron.ops.shape import shape_of
 
 
@@ -62,6 +73,7 @@ def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[
     feed = record or node.batched  # nodes know where their batch is, and their data do not
     y = node if feed else node._data
     args = inputs if feed else [x._data if isinstance(x, Node) else x for x in inputs]
+    turned = inputs and function.holomorphic and is_complex(node._data)
     shares = []
     for i, x in enumerate(inputs):
         if not isinstance(x, Node) or x.birth < since:
@@ -69,6 +81,8 @@ def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[
         rule = function.rule(i)
         if rule is None or not _moves(x._data):
             continue
+        if turned:
+            rule = _conjugated(rule)
         try:
             share = rule(g, y, *args, **settings)
         except NoDerivativeError as error:
@@ -76,7 +90,7 @@ def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[
         except (ArithmeticError, ValueError):  # Python's floats refuse 1/0
             if feed or any(np.ndim(arg) for arg in args):
                 raise
-            share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
+            share = rule(*map(_as_numpy, (g, y, *args)), **settings)  # NumPy's say inf
         if function.steep:
             share = excused(share, g)
         if node.batched and not (each or x.batched):
@@ -88,6 +102,21 @@ def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[
     return shares
 
 
+def _conjugated(rule: Rule) -> Rule:
+    """What an input of a complex function is owed, from the rule with its complex derivative f'.
+
+    That is g * conj(f'), for the gradient that points uphill: what conj(g) * f' is the conjugate of.
+    """
+    if rule is unchanged:
+        return rule
+    return lambda g, *args, **settings: conj(rule(conj(g), *args, **settings))
+
+
+def _as_numpy(x: Array) -> Array:
+    """A number as a NumPy scalar, which knows inf and nan."""
+    return np.asarray(x)[()]
+
+
 def _of_all(share: Array) -> Array:
     """What an input is owed that every one of a batch shared: all of their shares."""
     return share.total() if getattr(share, "batched", False) else share
@@ -95,17 +124,21 @@ def _of_all(share: Array) -> Array:
 
 def _moves(data: Array) -> bool:
     """Whether it is a number that can change a little: yes and no and counts cannot."""
-    return type(data) is float or (hasattr(data, "dtype") and data.dtype.kind == "f")
+    if hasattr(data, "dtype"):
+        return data.dtype.kind in "fc"
+    return type(data) in (float, complex)
 
 
 def _fitted(share: Array, x: Node, node: Node) -> Array:
-    """A share as its input keeps it: in its shape and precision."""
+    """A share as its input keeps it: in its shape and precision; of a real one the real part."""
     target = x._data
     if type(share) is type(target) is float:
         return share
     arrays = type(share) is type(target) is np.ndarray
     if arrays and share.shape == target.shape and share.dtype is target.dtype:
         return share
+    if is_complex(share) and not is_complex(target):
+        share = real(share)  # it cannot move the other way
     if shape_of(share) != x.shape:
         if not node.primitive.broadcasts or _misfit(share, x):  # type: ignore[union-attr]
             raise _misshapen(share, x, node)
@@ -234,7 +267,11 @@ def seed_for(result: Node, seed: Array = None) -> Array:
     if seed is None:
         if shape:
             raise _not_scalar(result)
+        if is_complex(result):
+            raise _not_real(result)
         return tidy(np.ones((), dtype_of(result)))
+    if is_complex(seed) and not is_complex(result):
+        raise imaginary_lost(f"The seed of {name_of(result)}")
     seed = np.array(plain(seed), dtype=dtype_of(result))
     if seed.shape != shape:
         name = name_of(result)
@@ -246,6 +283,17 @@ def seed_for(result: Node, seed: Array = None) -> Array:
             wanted=shape,
         )
     return tidy(seed)
+
+
+def _not_real(result: Node) -> NotScalarError:
+    name = name_of(result, "result")
+    return NotScalarError(
+        f"{name} is complex, {short(result._data)}: its two parts have a gradient each.",
+        why="Descent needs one number to lower, and complex numbers have no order.",
+        hint=f"(abs({name}) ** 2).backward()   or   {name}.real.backward()   or   "
+        f"{name}.backward(seed=1.0), which is that of the real part",
+        shape=(),
+    )
 
 
 def _not_scalar(result: Node) -> NotScalarError:

@@ -138,6 +138,15 @@ class UnsupportedError(TinygradNeuronError, TypeError):
     code = "TN131"
 
 
+def imaginary_lost(what: str) -> UnsupportedError:
+    """The refusal to make a real number of a complex one by forgetting half of it."""
+    return UnsupportedError(
+        f"{what} is complex, and would have to become real.",
+        why="Its imaginary part would be lost without anybody seeing it.",
+        hint="z.real, z.imag or abs(z) says which real number is meant",
+    )
+
+
 def refuse(function: str, **settings: Any) -> None:
     """Raise for a keyword of NumPy's that was given, so is not None, and would be ignored."""
     for name, given in settings.items():

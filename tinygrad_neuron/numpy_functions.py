@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron import linalg, ops
+from tinygrad_neuron import fft, linalg, ops
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Primitive, plain
 from tinygrad_neuron.ops import arrange, choosing
@@ -34,6 +34,7 @@ FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     np.size: lambda v: v.size,
     np.all: ops.all,
     np.any: ops.any,
+    np.sign: ops.sign,
     np.reciprocal: ops.reciprocal,
     np.float_power: ops.float_power,
     np.ldexp: ops.ldexp,
@@ -107,6 +108,15 @@ FROM_NUMPY: dict[Callable[..., Any], Callable[..., Any]] = {
     np.vecdot: ops.vecdot,
     np.vecmat: ops.vecmat,
     **{getattr(np.linalg, name): getattr(linalg, name) for name in linalg.__all__},
+    # complex numbers
+    np.angle: ops.angle,
+    np.iscomplex: ops.iscomplex,
+    np.iscomplexobj: ops.iscomplexobj,
+    np.isreal: ops.isreal,
+    np.isrealobj: ops.isrealobj,
+    np.real_if_close: ops.real_if_close,
+    np.sort_complex: ops.sort_complex,
+    **{getattr(np.fft, name): getattr(fft, name) for name in fft.__all__},
 }
 
 METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {

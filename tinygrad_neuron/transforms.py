@@ -18,19 +18,37 @@ import numpy as np
 from tinygrad_neuron.backward import seed_for, sweep
 from tinygrad_neuron.batching import Batched, apart, is_open, one_batch, together
 from tinygrad_neuron.containers import alongside, leaves, mapped, rebuilt
-from tinygrad_neuron.errors import GradientShapeError, LeftGraphError, NotScalarError
+from tinygrad_neuron.errors import (
+    GradientShapeError,
+    LeftGraphError,
+    NotScalarError,
+    UnsupportedError,
+    imaginary_lost,
+    short,
+)
 from tinygrad_neuron.floats import NUMBERS, sweep_floats
 from tinygrad_neuron.graph import (
     Array,
     Node,
     history,
+    is_complex,
     no_grad,
     paused,
     recording,
     tick,
     tidy,
 )
-from tinygrad_neuron.ops import positive, reshape, stack, stop_gradient, take, transpose
+from tinygrad_neuron.ops import (
+    conj,
+    imag,
+    positive,
+    real,
+    reshape,
+    stack,
+    stop_gradient,
+    take,
+    transpose,
+)
 from tinygrad_neuron.ops.shape import ndim_of, shape_of
 from tinygrad_neuron.value import Value
 
@@ -176,6 +194,10 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
     All rows come out of one batched sweep; where there are fewer columns than rows, all columns, by
     pulling the pullback back.
+
+    A row of a real result is its gradient, also by a complex argument. Of a complex result the
+    answer is the complex derivative: by a real argument, or by a complex one where there is one;
+    `UnsupportedError` (TN131) where the result goes through abs, conj and the like.
     """
 
     def jacobian_of(*args: Any, **settings: Any) -> Any:
@@ -186,7 +208,8 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
         def partials(y: Any) -> Any:
             forward = sum(x.size for x in xs) < _one_value(y).size
-            found = (_columns if forward else _rows)(y, xs, since, _watched(since, [y]))
+            way = _columns if forward else _rows
+            found = _partials(way, y, xs, since, _watched(since, [y]))
             return _as_asked(rebuilt(chosen, found), argnums)
 
         return mapped(partials, result)
@@ -203,8 +226,26 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
     >>> hessian(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
     Value([[6.0, 0.0],
      [0.0, 12.0]])
+
+    Raises `UnsupportedError` (TN131) for a complex argument: there `hvp` gives products.
     """
-    return jacobian(grad(f, argnums), argnums)
+    second = jacobian(grad(f, argnums), argnums)
+
+    def hessian_of(*args: Any, **settings: Any) -> Any:
+        chosen = [args[i] for i in _chosen(argnums, len(args))]
+        if any(is_complex(x) for x in leaves(chosen)):
+            raise _no_hessian()
+        return second(*args, **settings)
+
+    return hessian_of
+
+
+def _no_hessian() -> UnsupportedError:
+    return UnsupportedError(
+        "The hessian by a complex number is not one complex number.",
+        why="Its gradient moves with the real and the imaginary part, each in its own way.",
+        hint="hessian(lambda xy: f(xy[0] + 1j * xy[1]))   or   hvp, which is right for both",
+    )
 
 
 def hvp(f: Function, args: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
@@ -300,6 +341,13 @@ def _pair(y: Any) -> tuple[Any, Any]:
 
 def _one_number(y: Any) -> Value:
     y = _one_value(y)
+    if is_complex(y):
+        raise NotScalarError(
+            f"The function returned {short(y._data)}, which is complex; a gradient is of one real number.",
+            why="A complex number has two parts, with a gradient each, and no order.",
+            hint="return abs(y) ** 2, y.real or y.imag;  jacobian gives the complex derivative",
+            shape=y.shape,
+        )
     if y.shape:
         raise NotScalarError(
             f"The function returned shape {y.shape}; a gradient is of one number.",
@@ -367,15 +415,22 @@ def _pulled(
     """What each x is owed when each y is owed its weight: the slopes of the weighted sum."""
     suited = [_suited(weight, y) for y, weight in zip(ys, weights, strict=True)]
     with recording(), np.errstate(all="ignore"):  # the sum itself, which may be inf, is not used
-        parts = [(y * weight).sum() for y, weight in zip(ys, suited, strict=True)]
+        parts = [_weighed(y, weight) for y, weight in zip(ys, suited, strict=True)]
         total = sum(parts[1:], parts[0]) if parts else Value(0.0)
     record = record or any(isinstance(weight, Node) for weight in suited)
     owed = sweep(total, seed_for(total), since=since, record=record)
     return [_owed(owed, x) for x in xs]
 
 
+def _weighed(y: Value, weight: Array) -> Value:
+    """The real number whose gradient by y is the weight."""
+    return real(y * conj(weight)).sum() if is_complex(y) else (y * weight).sum()
+
+
 def _suited(weight: Any, y: Value) -> Array:
     """A cotangent or a tangent in the shape and precision of its Value."""
+    if is_complex(weight) and not is_complex(y):
+        raise imaginary_lost("A cotangent or a tangent of what is real")
     if shape_of(weight) != y.shape:
         raise GradientShapeError(
             f"A weight has shape {shape_of(weight)}, and what it weighs has {y.shape}.",
@@ -393,10 +448,47 @@ def _stand_ins(ys: Sequence[Value]) -> list[Value]:
 
     But a sum of them that is 0 would excuse infinite slopes: of whole multiples of these, none is.
     """
-    ends = np.cumsum([y.size for y in ys], dtype=int)
-    numbers = (np.cos(np.arange(end - y.size, end) + 1.0) for y, end in zip(ys, ends, strict=True))
-    shaped = (n.astype(y.dtype).reshape(y.shape) for y, n in zip(ys, numbers, strict=True))
+    counts = [y.size * (1 + is_complex(y)) for y in ys]
+    ends = np.cumsum(counts, dtype=int)
+    numbers = (np.cos(np.arange(end - n, end) + 1.0) for n, end in zip(counts, ends, strict=True))
+    parts = (n.view(complex) if is_complex(y) else n for y, n in zip(ys, numbers, strict=True))
+    shaped = (n.astype(y.dtype).reshape(y.shape) for y, n in zip(ys, parts, strict=True))
     return [Value.made(tidy(n), None) for n in shaped]
+
+
+Way = Callable[[Value, list[Value], int, bool], list[Value]]
+
+
+def _partials(way: Way, y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
+    """The Jacobian, backward or forward; a complex result has two parts, each with its own."""
+    if not is_complex(y):
+        return way(y, xs, since, record)
+    _refuse_not_holomorphic(y, xs, since)
+    with recording():
+        parts = [real(y)] if all(map(is_complex, xs)) else [real(y), imag(y)]
+    each = [way(part, xs, since, record) for part in parts]
+    with recording() if record else no_grad():
+        pairs = zip(each[0], each[-1], strict=True)
+        return [conj(a) if is_complex(a) else a + 1j * b for a, b in pairs]
+
+
+def _refuse_not_holomorphic(y: Value, xs: list[Value], since: int) -> None:
+    """Raise where y goes from a complex x through a function without a complex derivative."""
+    moving = {x for x in xs if is_complex(x)}
+    for node in history(y):
+        function = node.primitive
+        if node.birth <= since or function is None or node in moving:
+            continue
+        sources = [i for i, x in enumerate(node.inputs) if isinstance(x, Node) and x in moving]
+        if any(function.rule(i) for i in sources):
+            if not function.holomorphic:
+                raise UnsupportedError(
+                    f"The result has no complex derivative: it goes through {function.name}.",
+                    why="It moves with the real and the imaginary part, each in its own way.",
+                    hint="jacobian of f(z).real and of f(z).imag, whose rows are gradients",
+                    function=function.name,
+                )
+            moving.add(node)
 
 
 def _rows(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
@@ -412,7 +504,7 @@ def _columns(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]
     begun, us = tick(), _stand_ins([y])
     with recording():
         shares = _pulled([y], us, xs, since, True)
-    columns = (_rows(share, us, begun, record)[0] for share in shares)
+    columns = (_partials(_rows, share, us, begun, record)[0] for share in shares)
     return [_exchanged(column, x.ndim) for column, x in zip(columns, xs, strict=True)]
 
 

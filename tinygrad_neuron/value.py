@@ -17,6 +17,7 @@ from tinygrad_neuron.errors import (
     ImmutableError,
     IntegerWeightError,
     LeftGraphError,
+    imaginary_lost,
     name_of,
     short,
 )
@@ -28,6 +29,7 @@ from tinygrad_neuron.graph import (
     dtype_of,
     first_node,
     from_rows,
+    is_complex,
     leaves_behind,
     plain,
     tick,
@@ -38,12 +40,15 @@ from tinygrad_neuron.numpy_functions import call_function, call_ufunc
 from tinygrad_neuron.ops.indexing import At, plain_index
 
 
+SCALARS = (float, complex)  # what a single number of full precision is inside
+
+
 class Value(Node):
     """A number or an array that remembers how it was made, and so can tell its gradient.
 
     Made from a number, an array or (nested) lists of numbers it is a *leaf*: something to
     differentiate by. Made by an operation it knows its inputs. A single number is a Python float
-    inside; an array keeps its floating dtype and is copied.
+    or complex inside; an array keeps its floating or complex dtype and is copied.
 
     >>> w = Value(3.0, name="w")
     >>> loss = (w * 256 - 1492) ** 2
@@ -111,8 +116,10 @@ class Value(Node):
 
     def _renewed(self, new: Any) -> Array:
         """New data for this leaf: a copy, in the old shape and dtype."""
-        if type(self._data) is float and np.ndim(new) == 0:
-            return float(new)
+        if is_complex(new) and not is_complex(self):
+            raise imaginary_lost(f"What is written into {name_of(self)}, which is real,")
+        if type(self._data) in SCALARS and np.ndim(new) == 0:
+            return type(self._data)(new)
         fresh = np.array(new, dtype=self.dtype)  # refuses a Value that depends on a leaf
         if fresh.shape != self.shape:
             raise GradientShapeError(
@@ -138,7 +145,7 @@ class Value(Node):
     def grad(self, new: Any) -> None:
         if new is None or isinstance(new, NotComputed):
             self._grad = None
-        elif np.ndim(plain(new)) == 0:
+        elif np.ndim(plain(new)) == 0 and is_complex(new) <= is_complex(self):
             self._grad = tidy(np.full(self.shape, plain(new), self.dtype))
         else:
             self._grad = self._renewed(plain(new))
@@ -166,6 +173,16 @@ class Value(Node):
     def T(self) -> "Value":  # noqa: N802  # NumPy's name
         """The transpose."""
         return ops.transpose(self)
+
+    @property
+    def real(self) -> "Value":
+        """The real part; of a real Value all of it."""
+        return ops.real(self)
+
+    @property
+    def imag(self) -> "Value":
+        """The imaginary part; of a real Value 0."""
+        return ops.imag(self)
 
     def item(self) -> Any:
         """The number as plain Python: an explicit way out of the graph."""
@@ -358,6 +375,7 @@ class Value(Node):
         """`v.at[index].set(x)`, `.add`, `.multiply`, `.max`, `.min`: changed copies of v."""
         return At(self)
 
+    conj = conjugate = unary_method(ops.conjugate)
     argpartition = ops.argpartition
     argsort = ops.argsort
     copy = ops.copy
@@ -425,7 +443,7 @@ class Value(Node):
 
     def _leaving(self, how: str) -> Array:
         """The plain data, if no gradient is lost with it."""
-        if self.dtype.kind == "f" and any(True for _ in leaves_behind(self)):
+        if self.dtype.kind in "fc" and any(True for _ in leaves_behind(self)):
             raise _left_graph(self, how)
         return self._data
 
@@ -434,7 +452,8 @@ class Value(Node):
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
         grad = "" if self.gradient is None else f", grad={_text(self.gradient)}"
-        dtype = "" if self.dtype in (np.float64, np.bool_) else f", dtype={self.dtype}"
+        usual = self.dtype in (np.float64, np.complex128, np.bool_)
+        dtype = "" if usual else f", dtype={self.dtype}"
         return f"{type(self).__name__}({_text(self._data)}{dtype}{name}{grad})"
 
     def __str__(self) -> str:
@@ -481,7 +500,7 @@ def _stacked(nested: Any) -> Node:
 
 
 def _leaf_data(data: Any, name: str | None) -> Array:
-    """A leaf's own copy of what a person handed over: a float, or a floating array."""
+    """A leaf's own copy of what a person handed over: a number, or an array that can move."""
     if isinstance(data, int | float) and not isinstance(data, np.generic):
         return float(data)
     array = np.array(data)
@@ -490,7 +509,7 @@ def _leaf_data(data: Any, name: str | None) -> Array:
         array = array.astype(np.float64)
     elif whole:
         raise _whole_numbers(array, name)
-    elif array.dtype.kind != "f":
+    elif array.dtype.kind not in "fc":
         raise IntegerWeightError(
             f"A Value holds floating-point numbers; this is {array.dtype}.",
             why=f"It was made from {type(data).__name__} {str(data)[:60]!r}.",
@@ -519,6 +538,8 @@ def _text(data: Any) -> str:
 
 
 def _one(x: Any) -> str:
+    if is_complex(x):
+        return str(x).strip("()")
     return str(x.item() if x.dtype != np.float32 else x) if isinstance(x, np.generic) else repr(x)
 
 

@@ -91,6 +91,15 @@ from tinygrad_neuron.ops.choosing import (
     unique as unique,
     zeros_like as zeros_like,
 )
+from tinygrad_neuron.ops.complex_numbers import (
+    angle as angle,
+    iscomplex as iscomplex,
+    iscomplexobj as iscomplexobj,
+    isreal as isreal,
+    isrealobj as isrealobj,
+    real_if_close as real_if_close,
+    sort_complex as sort_complex,
+)
 from tinygrad_neuron.ops.decompositions import (
     cholesky as cholesky,
     complement as complement,
@@ -146,6 +155,7 @@ from tinygrad_neuron.ops.elementwise import (
     select as select,
     sigmoid as sigmoid,
     sign as sign,
+    signum as signum,
     sin as sin,
     softplus as softplus,
     sqrt as sqrt,
@@ -153,7 +163,13 @@ from tinygrad_neuron.ops.elementwise import (
     stop_gradient as stop_gradient,
     subtract as subtract,
     tanh as tanh,
+    unit as unit,
     where as where,
+)
+from tinygrad_neuron.ops.fft import (
+    fourier as fourier,
+    from_half as from_half,
+    half_spectrum as half_spectrum,
 )
 from tinygrad_neuron.ops.indexing import (
     add_at as add_at,
@@ -197,7 +213,14 @@ from tinygrad_neuron.ops.measures import (
     power_norm as power_norm,
     signdet as signdet,
     slogdet as slogdet,
+    unitdet as unitdet,
     vector_norm as vector_norm,
+)
+from tinygrad_neuron.ops.parts import (
+    conj as conj,
+    conjugate as conjugate,
+    imag as imag,
+    real as real,
 )
 from tinygrad_neuron.ops.powers import (
     cbrt as cbrt,

@@ -107,6 +107,7 @@ def _mean_of_groups(x: Array, group: Any) -> Array:
 
 @primitive(
     lambda g, y, x, group: _mean_of_groups(g, group),
+    holomorphic=True,
     kink="where `sort`, `partition` or `unique` chose among equal entries, equal parts for each",
     steep=False,
 )

@@ -20,6 +20,7 @@ BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
 @primitive(
     lambda g, y, x, index: scatter(g, index=index, shape=shape_of(x)),
+    holomorphic=True,
     steep=False,
 )
 def take(x: Array, *, index: Any) -> Array:
@@ -29,6 +30,7 @@ def take(x: Array, *, index: Any) -> Array:
 
 @primitive(
     lambda g, y, x, index, shape: take(g, index=index),
+    holomorphic=True,
     steep=False,
 )
 def scatter(x: Array, *, index: Any, shape: tuple[int, ...]) -> Array:

@@ -211,6 +211,7 @@ def _sum(
 @keyworded(
     _sum,
     lambda g, y, x, axis, keepdims: spread(g, shape_of(x), axis),
+    holomorphic=True,
     numpy=(np.sum,),
     steep=False,
 )
@@ -239,6 +240,7 @@ def _mean(
 @keyworded(
     _mean,
     lambda g, y, x, axis, keepdims: spread(g / _summands(x, y), shape_of(x), axis),
+    holomorphic=True,
     numpy=(np.mean,),
     steep=False,
 )
@@ -370,6 +372,7 @@ def _prod_share(g: Array, y: Array, x: Array, axis: Axes, keepdims: bool) -> Arr
 @keyworded(
     _prod,
     _prod_share,
+    holomorphic=True,
     numpy=(np.prod,),
 )
 def prod(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
@@ -406,6 +409,7 @@ def _cumprod_share(g: Array, y: Array, x: Array, axis: int | None) -> Array:
 @keyworded(
     _cumprod,
     _cumprod_share,
+    holomorphic=True,
     numpy=(np.cumprod,),
 )
 def cumprod(x: Array, *, axis: int | None = None) -> Array:
@@ -421,6 +425,7 @@ def _backwards(g: Array, a: Array) -> Array:
 @primitive(
     lambda g, y, b, a: _backwards(g, a),
     lambda g, y, b, a: _backwards(g, a) * shifted(y, 0.0),
+    holomorphic=True,
 )
 def recurrence(b: Array, a: Array) -> Array:
     """s with s[k] = b[k] + a[k] * s[k - 1] along the last axis, and s[0] = b[0].

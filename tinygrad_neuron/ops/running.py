@@ -8,6 +8,7 @@ import numpy as np
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Array, Domain, dtype_of, only, primitive
 from tinygrad_neuron.ops.elementwise import isnan, logical_not, remainder, select
+from tinygrad_neuron.ops.parts import conj
 from tinygrad_neuron.ops.reductions import (
     axes_of,
     chosen,
@@ -61,6 +62,7 @@ def _cumsum_share(g: Array, y: Array, x: Array, axis: int | None) -> Array:
 @keyworded(
     _cumsum,
     _cumsum_share,
+    holomorphic=True,
     numpy=(np.cumsum,),
     steep=False,
 )
@@ -266,6 +268,7 @@ def _convolution_share(g: Array, other: Array, length: int) -> Array:
 @primitive(
     lambda g, y, a, v: _convolution_share(g, v, shape_of(a)[0]),
     lambda g, y, a, v: _convolution_share(g, a, shape_of(v)[0]),
+    holomorphic=True,
     steep=False,
 )
 def convolution(a: Array, v: Array) -> Array:
@@ -289,7 +292,7 @@ def convolve(a: Array, v: Array, mode: str = "full") -> Array:
 
 
 def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
-    """NumPy's correlation of two rows: a convolution with the second one reversed.
+    """NumPy's correlation of two rows: a convolution with the second, reversed and conjugated.
 
     >>> correlate([1.0, 2.0, 3.0], [0.0, 1.0], mode="full").tolist()
     [1.0, 2.0, 3.0, 0.0]
@@ -299,7 +302,7 @@ def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
     window = _window(n, m, mode)
     if mode == "same" and m > n:  # NumPy exchanges the rows and reads the result backwards
         window = slice(n + m - 1 - window.stop, n + m - 1 - window.start)
-    return convolution(a, v[::-1])[window]
+    return convolution(a, conj(v[::-1]))[window]
 
 
 def _window(n: int, m: int, mode: str) -> slice:

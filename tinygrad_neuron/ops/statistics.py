@@ -5,13 +5,15 @@ overflow long before it does. One thing is a primitive, the entry of a rank: tho
 rank share its gradient, as they do for the largest.
 """
 
+from collections.abc import Iterator
 from math import inf, nan, prod as product
 from typing import Any
 
 import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, dtype_of, only, primitive
+from tinygrad_neuron.graph import Array, dtype_of, is_complex, only, primitive
+from tinygrad_neuron.ops.angles import hypot
 from tinygrad_neuron.ops.elementwise import (
     absolute,
     astype,
@@ -27,6 +29,7 @@ from tinygrad_neuron.ops.elementwise import (
     stop_gradient,
 )
 from tinygrad_neuron.ops.measures import euclidean
+from tinygrad_neuron.ops.parts import imag, real
 from tinygrad_neuron.ops.reductions import (
     as_rows,
     axes_of,
@@ -82,14 +85,18 @@ def var(
     mean: Array = None,
     correction: float | None = None,
 ) -> Array:
-    """The variance: the mean squared distance from the mean, over n - ddof.
+    """The variance: the mean squared distance from the mean, over n - ddof; real also of complex x.
 
     >>> var([1.0, 2.0, 3.0, 6.0])
     3.5
     """
     refuse_out("var", out)
     x = _floating("var", x, dtype)
-    freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
+    ddof = _correction(ddof, correction)
+    if is_complex(x):
+        across, up = _of_parts(var, x, mean, axis=axis, ddof=ddof, keepdims=keepdims, where=where)
+        return across + up
+    freedom = _freedom(x, axis, keepdims, where, ddof)
     squares = square(_deviations(x, axis, where, mean))
     return divide(sum(squares, axis=axis, keepdims=keepdims), freedom)
 
@@ -113,22 +120,37 @@ def std(
     """
     refuse_out("std", out)
     x = _floating("std", x, dtype)
-    freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
+    ddof = _correction(ddof, correction)
+    if is_complex(x):
+        across, up = _of_parts(std, x, mean, axis=axis, ddof=ddof, keepdims=keepdims, where=where)
+        return hypot(across, up)
+    freedom = _freedom(x, axis, keepdims, where, ddof)
     distance = euclidean(_deviations(x, axis, where, mean), axis=axis, keepdims=keepdims)
     return divide(distance, sqrt(freedom))
+
+
+def _of_parts(spread: Any, x: Array, mean: Array, **settings: Any) -> Iterator[Array]:
+    """The spread of the real parts, and that of the imaginary parts."""
+    means = (None, None) if mean is None else (real(mean), imag(mean))
+    parts = zip((real(x), imag(x)), means, strict=True)
+    return (spread(part, mean=middle, **settings) for part, middle in parts)
 
 
 def _floating(name: str, x: Array, dtype: Any) -> Array:
     """x in the precision that was asked for; whole numbers as float64."""
     x = in_precision(name, x, dtype)
-    kind = dtype_of(x).kind
-    if kind == "c":
+    return x if dtype_of(x).kind in "fc" else astype(x, dtype=np.dtype(float))
+
+
+def _ordered(name: str, x: Array) -> Array:
+    """x in floating point, of which one can be larger than another."""
+    if is_complex(x):
         raise UnsupportedError(
             f"np.{name} takes real numbers; these are {dtype_of(x)}.",
-            why="Complex ones have no order, and a spread in two directions.",
-            hint=f"np.{name}(np.real(v))  and  np.{name}(np.imag(v))",
+            why="Complex ones have no order.",
+            hint=f"np.{name}(v.real)  and  np.{name}(v.imag)",
         )
-    return x if kind == "f" else astype(x, dtype=np.dtype(float))
+    return _floating(name, x, None)
 
 
 # -------------------------------------------------------------------------------- averages
@@ -243,7 +265,7 @@ def _quantile(
     name: str, x: Array, q: Array, axis: Axes, keepdims: bool, method: str, skip_nan: bool
 ) -> Array:
     """The quantiles of x along the axes, the axes of q first; nan counts as missing, or as nan."""
-    x = _floating(name, x, None)
+    x = _ordered(name, x)
     if not np.all((only(q) >= 0.0) & (only(q) <= 1.0)):
         raise ValueError(f"np.{name}: a quantile lies from 0 to 1, a percentile from 0 to 100")
     shape, axes = shape_of(x), axes_of(x, axis)
