@@ -24,7 +24,7 @@ import tinygrad_neuron as tn
 from tinygrad_neuron import Value, backward
 from tinygrad_neuron.errors import LeftGraphError, NotScalarError, UnsupportedError
 from tinygrad_neuron.graph import is_complex
-from tinygrad_neuron.ops import PRIMITIVES, parts
+from tinygrad_neuron.ops import PRIMITIVES
 
 # which vectors a factorisation chooses among those that differ by a phase is not determined: these
 # are asked in test_linalg's manner, by results that do not depend on it
@@ -338,15 +338,392 @@ def test_real_and_imaginary_part_have_their_own_gradients():
     np.testing.assert_allclose(g.data, gx.data + 1j * gy.data, rtol=1e-14)
 
 
-# what PyTorch 2.13.0 gives for the gradient of (f(z) * conj(w)).real by z and w; its convention
-# is this one: z = 0.6 - 0.8j, w = 1.5 + 0.5j
-PYTORCH = TORCH_FIGURES = {}
+# what PyTorch 2.13.0 gives for the gradient by z of (f(z) * conj(1.5 + 0.5i)).real at 0.6 - 0.8i
+PYTORCH = {
+    "exp": 1.2506695802881822 + 2.5954032264338327j,
+    "log": 1.2999999999999998 - 0.9j,
+    "sqrt": 0.7826237921249264 - 0.11180339887498955j,
+    "sin": 1.9064802199249757 - 0.20027719072391925j,
+    "cos": -0.7662661156728929 - 1.4770645334139405j,
+    "tan": 0.415128471517955 + 0.9923374590705913j,
+    "sinh": 1.0105286943971141 + 1.0980217730441055j,
+    "cosh": 0.24014088589106816 + 1.4973814533897274j,
+    "tanh": 1.3707545299922455 - 1.1278483898949916j,
+    "arcsin": 0.9999999999999999 + 0.7499999999999998j,
+    "arccos": -0.9999999999999999 - 0.7499999999999998j,
+    "arctan": 1.0833333333333333 - 0.7500000000000001j,
+    "arcsinh": 1.4288690166235207 - 0.20412414523193154j,
+    "arccosh": 0.7499999999999999 - 1j,
+    "arctanh": 0.5625 + 0.8124999999999998j,
+    "reciprocal": -0.059999999999999776 + 1.58j,
+    "square": 0.9999999999999999 + 3j,
+    "absolute": 0.8999999999999999 - 1.2000000000000002j,
+    "angle": 1.2000000000000002 + 0.8999999999999999j,
+    "sign": 1.2000000000000002 + 0.8999999999999999j,
+    "conjugate": 1.5 - 0.5j,
+}
 
 
 @pytest.mark.parametrize("name", PYTORCH)
 def test_published_gradients(name):
-    """To all digits that PyTorch printed."""
-    z, w = Value(0.6 - 0.8j), 1.5 + 0.5j
-    f = getattr(np, name)
-    (f(z) * np.conj(w)).real.backward()
+    """Those of PyTorch, whose convention is this one."""
+    z = Value(0.6 - 0.8j)
+    (getattr(np, name)(z) * np.conj(1.5 + 0.5j)).real.backward()
     assert cmath.isclose(z.grad, PYTORCH[name], rel_tol=1e-14)
+
+
+MPMATH = {
+    **{name: getattr(mpmath, name) for name in ("exp", "log", "sqrt", "sin", "cos", "tan")},
+    **{name: getattr(mpmath, name) for name in ("sinh", "cosh", "tanh", "expm1", "log1p")},
+    **{f"arc{name}": getattr(mpmath, f"a{name}") for name in ("sin", "cos", "tan")},
+    **{f"arc{name}": getattr(mpmath, f"a{name}") for name in ("sinh", "cosh", "tanh")},
+    "log10": mpmath.log10,
+    "square": lambda z: z * z,
+    "sinc": mpmath.sincpi,
+    "sigmoid": lambda z: 1 / (1 + mpmath.exp(-z)),
+    "power": lambda z: z ** mpmath.mpc(1.5, -0.5),
+}
+PLACES = [0.3 + 0.4j, -2.5 + 1e-3j, 1e-8 - 1e-8j, 20.0 - 3.0j, -3.0 - 20.0j, 0.5 + 2.5j]
+
+
+@pytest.mark.parametrize("name", MPMATH)
+def test_slopes_against_mpmath(name):
+    """To eleven digits, also far up the plane, where what is subtracted would cancel."""
+    f = getattr(tn.ops, name)
+    for z in PLACES:
+        more = (1.5 - 0.5j,) if name == "power" else ()
+        with mpmath.workdps(60):
+            true = complex(mpmath.diff(MPMATH[name], mpmath.mpc(z), h=mpmath.mpf(10) ** -20))
+        found = tn.jacobian(lambda z, more=more: f(z, *more))(z).item()
+        assert cmath.isclose(found, true, rel_tol=1e-11), f"at {z}: {found}, {true}"
+
+
+@pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
+def test_absolute_value_and_angle_at_any_size(size):
+    """Neither squares what could vanish or overflow."""
+    z = size * (3.0 + 4.0j)
+    assert cmath.isclose(tn.grad(abs)(z).item(), 0.6 + 0.8j, rel_tol=1e-15)
+    assert cmath.isclose(tn.grad(np.angle)(z).item(), (-0.8 + 0.6j) / (5.0 * size), rel_tol=1e-15)
+
+
+def test_at_zero_the_absolute_value_is_flat():
+    """The least of its slopes, which lie in a disc; so it is for the norm and the spread."""
+    for zero in (0j, np.zeros(3, complex), np.zeros((2, 2), np.complex64)):
+        for f in (abs, np.angle, np.linalg.norm, np.std, np.sign):
+            z = Value(zero)
+            tn.sum(tn.real(f(z))).backward()
+            assert np.all(np.asarray(z.grad) == 0.0)
+            assert np.asarray(z.grad).dtype == np.asarray(zero).dtype
+
+
+def test_nothing_owed_to_what_was_not_chosen():
+    """log(0) has no say where it was not chosen; alone, and in an array."""
+    for zero in (0j, np.array([0j, 2j])):
+        z = Value(zero)
+        with np.errstate(all="ignore"):
+            tn.sum(tn.where(z == 0.0, z, tn.log(z)).real).backward()
+        expected = np.where(zero == 0.0, 1.0, np.conj(1.0 / np.where(zero == 0.0, 1.0, zero)))
+        assert np.array_equal(z.grad, expected)
+
+
+# ----------------------------------------------------------------- what a Value can hold
+
+
+def test_leaves_hold_complex_numbers():
+    """A Python complex for one number, an array of its own dtype for many."""
+    z = Value(1.0 + 2.0j, name="z")
+    assert (type(z.data), z.dtype, z.item(), repr(z)) == (
+        complex,
+        np.complex128,
+        1.0 + 2.0j,
+        "Value(1+2j, name='z')",
+    )
+    assert type(Value(np.complex128(1j)).data) is type((z * 2.0).data) is complex
+    row = Value([1.0, 2j])
+    assert (str(row), row.dtype, row.tolist()) == ("[1+0j, 2j]", np.complex128, [1.0, 2j])
+    small = Value(np.array([1j], np.complex64))
+    assert repr(small * (1.0 + 1j)) == "Value([-1+1j], dtype=complex64)"
+    assert (small * z).dtype == np.complex64  # a single number is weak, as a float is
+    assert (Value(np.float32(2.0)) * 1j).dtype == np.complex64
+    assert f"{z:.1f}" == "1.0+2.0j"
+    assert (z.real.data, z.imag.data, z.conj().data, z.conjugate().data) == (
+        1.0,
+        2.0,
+        1 - 2j,
+        1 - 2j,
+    )
+    assert tn.where(Value(np.float32(1.0)) > 0.0, 1j, 2.0).dtype == np.complex64
+
+
+def test_gradients_are_kept_as_data_is():
+    """Zeroed, assigned, added up; new data keeps the dtype."""
+    z = Value([1.0 + 1j, 2j])
+    z.zero_grad()
+    for _ in range(2):
+        (abs(z) ** 2).sum().backward()
+    assert np.array_equal(z.grad, [4.0 + 4j, 8j])
+    z.grad = 1.0
+    assert z.grad.dtype == complex
+    z.data = [1.0, 2.0]
+    assert z.dtype == complex
+    one = Value(1j)
+    one.zero_grad()
+    one.data = 2.0
+    assert (one.grad, one.data) == (0j, 2.0 + 0j)
+
+
+def test_graphs_are_copied_and_pickled():
+    """With their numbers, and a gradient of their own."""
+    z = Value(1.0 + 2.0j, name="z")
+    for twin in (copy.deepcopy(abs(z * z)), pickle.loads(pickle.dumps(abs(z * z)))):
+        twin.backward()
+    with tn.no_grad():
+        assert (z * 2j).inputs == ()
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: Value(1j).astype(float),
+        lambda: np.sum(Value([1j]), dtype=float),
+        lambda: Value(2.0).backward(1j),
+        lambda: setattr(Value(2.0), "data", 1j),
+        lambda: setattr(Value([2.0]), "data", np.array([1j])),
+        lambda: setattr(Value(2.0), "grad", 1j),
+        lambda: Value([1.0, 2.0]).at[0].set(1j),
+        lambda: tn.vjp(tn.sin, 1.0)[1](1j),
+        lambda: tn.jvp(tn.sin, (1.0,), (1j,)),
+        lambda: tn.hessian(abs)(1j),
+        lambda: tn.jacobian(tn.conj)(np.array([1j])),
+        lambda: tn.jacobian(lambda z: z * abs(z))(1j),
+        lambda: np.max(Value([1j])),
+        lambda: np.median(Value([1j])),
+        lambda: np.linalg.norm(Value(np.eye(2) * 1j), 2) and tn.relu(Value(1j)),
+    ],
+)
+def test_half_a_number_is_never_lost_unseen(refused):
+    """What would have to leave out an imaginary part, or has no answer, says so."""
+    with warnings.catch_warnings(), pytest.raises(UnsupportedError):
+        warnings.simplefilter("error")
+        refused()
+
+
+def test_a_complex_result_is_not_one_number():
+    """It is asked for a seed, and named."""
+    z = Value(1.0 + 2.0j, name="z")
+    with pytest.raises(NotScalarError, match=r"complex, -3\+4j"):
+        (z * z).backward()
+    with pytest.raises(NotScalarError, match="complex"):
+        tn.grad(tn.exp)(1j)
+    (z * z).backward(seed=1.0)
+    assert z.grad == 2.0 * z.data.conjugate()
+
+
+def test_complex_numbers_do_not_leave_the_graph_unseen():
+    """As real ones do not."""
+    with pytest.raises(LeftGraphError, match=r"complex\(z\)"):
+        complex(Value(1j, name="z"))
+
+
+def test_a_declaration_of_ones_own():
+    """Complex Values are refused until the declaration says that the rule is right for them."""
+
+    def rule(g, y, x):
+        return 3.0 * g * x**2
+
+    def cube(x):
+        return x**3
+
+    with pytest.raises(UnsupportedError, match="holomorphic=True"):
+        tn.elementwise(rule)(cube)(Value(1j))
+    owned = tn.elementwise(rule, holomorphic=True)(cube)
+    assert tn.jacobian(owned)(1.0 + 1j).item() == 3.0 * (1.0 + 1j) ** 2
+
+
+# ----------------------------------------------------------------------------- transforms
+
+
+def test_jacobians_of_complex_functions():
+    """The complex derivative by real and complex arguments, backward and forward."""
+    rng = np.random.default_rng(3)
+    a = rng.normal(size=(3, 2)) + 1j * rng.normal(size=(3, 2))
+    for matrix in (a, a.T):
+        x = rng.normal(size=matrix.shape[1])
+        for at in (x, x + 1j * x[::-1]):
+            found = tn.jacobian(lambda z, m=matrix: tn.exp(m @ z))(at).data
+            np.testing.assert_allclose(found, np.exp(matrix @ at)[:, None] * matrix, rtol=1e-12)
+    z = x + 1j
+    rows = tn.jacobian(lambda z: abs(a.T @ z) ** 2)(z).data
+    np.testing.assert_allclose(rows, 2.0 * (a.T @ z)[:, None] * a.T.conj(), rtol=1e-12)
+    both = tn.jacobian(lambda z, x: z * x, (0, 1))(2j, 3.0)
+    assert [part.item() for part in both] == [3.0, 2j]
+    again = tn.jacobian(tn.jacobian(lambda z: z**3))(1.0 + 1j)
+    assert cmath.isclose(again.item(), 6.0 * (1.0 + 1j))
+
+
+def test_forward_mode_is_right_for_what_is_not_holomorphic():
+    """jvp of z² z*: 2 z z* t + z² t*; and an infinite slope is not taken for one not owed."""
+    z, t = np.array([0.3 + 0.4j, -1.0 + 2.0j]), np.array([1.0, 1j])
+    _, moved = tn.jvp(lambda z: z * z * tn.conj(z), (z,), (t,))
+    np.testing.assert_allclose(moved.data, 2.0 * abs(z) ** 2 * t + z**2 * t.conj(), rtol=1e-14)
+    _, push = tn.linearize(lambda x: tn.sqrt(x).astype(complex), 0.0)
+    assert np.isinf(push(1.0).data.real)
+
+
+def test_second_derivatives_along_a_way():
+    """hvp of |z|⁴ is the slope of its gradient, 4 |z|² z."""
+    z, t = 0.6 - 0.8j, 1.0 + 2.0j
+    seen, _ = slope(
+        lambda s: [f(4.0 * abs(z + s * t) ** 2 * (z + s * t)) for f in (np.real, np.imag)], 0.0, 1.0
+    )
+    found = tn.hvp(lambda z: abs(z) ** 4, (z,), (t,)).item()
+    assert cmath.isclose(found, complex(*seen), rel_tol=1e-9)
+
+
+def test_a_root_is_found_by_newton():
+    """z³ = 1 from 1j: the complex derivative is what Newton's method divides by."""
+    z = 1j
+
+    def f(z):
+        return z**3 - 1.0
+
+    for _ in range(20):
+        z = z - f(z) / tn.jacobian(f)(z).item()
+    assert cmath.isclose(z, cmath.exp(2j * cmath.pi / 3.0), rel_tol=1e-14)
+
+
+# --------------------------------------------------------------- under NumPy's other names
+
+ROW, OTHER = np.array([0.5 + 1j, -1.5 + 0.25j, 2.0 - 0.5j]), np.array([1.0 - 2j, 0.5j, 3.0 + 1j])
+RNG = np.random.default_rng(8)
+MATRIX = RNG.normal(size=(3, 3)) + 1j * RNG.normal(size=(3, 3)) + 2.0 * np.eye(3)
+TALL = RNG.normal(size=(4, 3)) + 1j * RNG.normal(size=(4, 3))
+
+
+def hermitian(a):
+    """A Hermitian matrix with well-separated eigenvalues."""
+    return a + tn.ops.linalg.adjoint(a) + np.diag([0.0, 8.0, 16.0])
+
+
+def of_svd(a):
+    """What phases do not change, of all three factors."""
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    return ((u * [1.0, 2.0, 3.0]) @ vh) * s.sum()
+
+
+NAMES = {
+    "vdot": (np.vdot, ROW, OTHER),
+    "vecdot": (np.linalg.vecdot, MATRIX, ROW),
+    "vecmat": (lambda a, b: np.vecmat(a, b) if hasattr(np, "vecmat") else a, ROW, MATRIX),
+    "inner": (np.inner, ROW, OTHER),
+    "outer": (np.outer, ROW, OTHER),
+    "kron": (np.kron, ROW, OTHER),
+    "tensordot": (lambda a, b: np.tensordot(a, b, 1), MATRIX, TALL.T),
+    "einsum": (lambda a, b: np.einsum("ij,ij->j", a, b), MATRIX, MATRIX.T),
+    "trace": (np.trace, MATRIX),
+    "var": (np.var, ROW),
+    "std": (lambda a: np.std(a, axis=0, ddof=1), MATRIX),
+    "var of a mask": (lambda a: np.var(a, where=np.array([True, False, True])), ROW),
+    "mean": (lambda a: np.mean(a, axis=1), MATRIX),
+    "average": (lambda a: np.average(a, weights=[1.0, 2.0, 0.5]), ROW),
+    "nansum": (np.nansum, np.array([1j, np.nan, 2.0])),
+    "nanvar": (np.nanvar, np.array([1j, 3.0 + 1j, np.nan, 2.0])),
+    "prod": (np.prod, np.array([0j, 2.0 + 1j, 0.5j])),
+    "angle": (lambda a: np.angle(a, deg=True), ROW),
+    "sign": (np.sign, ROW),
+    "norm": (np.linalg.norm, MATRIX),
+    "norm 1": (lambda a: np.linalg.norm(a, 1), MATRIX),
+    "norm 3": (lambda a: np.linalg.norm(a, 3), ROW),
+    "norm inf": (lambda a: np.linalg.norm(a, np.inf), ROW),
+    "norm nuc": (lambda a: np.linalg.norm(a, "nuc"), TALL),
+    "correlate": (lambda a, v: np.correlate(a, v, "full"), ROW, OTHER[:2]),
+    "convolve": (np.convolve, ROW, OTHER[:2]),
+    "diff": (np.diff, ROW),
+    "trapezoid": (lambda a: np.trapezoid(a, np.array([0.0, 1.0, 3.0])), ROW),
+    "cumprod": (np.cumprod, ROW),
+    "nan_to_num": (
+        lambda a: np.nan_to_num(a, posinf=2.0),
+        np.array([complex(1.0, np.inf), complex(np.nan, 2.0), 1j]),
+    ),
+    "real_if_close": (np.real_if_close, ROW.real + 1e-20j),
+    "sort_complex": (np.sort_complex, ROW),
+    "concatenate": (lambda a, b: np.concatenate([a, b.real, a[:1]]), ROW, OTHER),
+    "slices": (lambda a: a[::-1][[0, 0, 2]], ROW),
+    "pad": (lambda a: np.pad(a, 2, "reflect"), ROW),
+    "at": (lambda a, b: tn.ops.add_at(a, [0, 0, 1], b), ROW, OTHER),
+    "set": (lambda a, b: tn.ops.set_at(a, 1, b[0]), ROW, OTHER),
+    "select": (lambda a, b: np.where([True, False, True], a, b.real), ROW, OTHER),
+    "det": (np.linalg.det, MATRIX),
+    "slogdet": (lambda a: np.linalg.slogdet(a)[0] + np.linalg.slogdet(a)[1], MATRIX),
+    "matrix_power": (lambda a: np.linalg.matrix_power(a, -2), MATRIX),
+    "pinv": (np.linalg.pinv, TALL),
+    "lstsq": (lambda a, b: np.linalg.lstsq(a, b, rcond=None)[0], TALL, TALL[:, 0] ** 2),
+    "residuals": (lambda a, b: np.linalg.lstsq(a, b, rcond=None)[1], TALL, TALL[:, 0] ** 2),
+    "cond": (np.linalg.cond, MATRIX),
+    "cholesky": (lambda a: np.linalg.cholesky(a @ np.conj(a).T + np.eye(3)), MATRIX),
+    "qr": (lambda a: np.linalg.qr(a)[0] @ np.linalg.qr(a)[1][:, ::-1], TALL),
+    "qr of a wide matrix": (lambda a: np.linalg.qr(a)[1], TALL.T),
+    "svd": (of_svd, TALL),
+    "svd of a wide matrix": (of_svd, TALL.T),
+    "svdvals": (np.linalg.svdvals, MATRIX),
+    "eigvalsh": (lambda a: np.linalg.eigvalsh(hermitian(a)), MATRIX),
+    "eigh": (lambda a: np.abs(np.linalg.eigh(hermitian(a)).eigenvectors), MATRIX),
+    "eigh from above": (lambda a: np.linalg.eigvalsh(hermitian(a), "U"), MATRIX),
+    "eigvals": (lambda a: np.sort_complex(np.linalg.eigvals(a)), MATRIX),
+    "eig": (lambda a: np.abs(np.linalg.eig(a)[1]).sum(), MATRIX),
+    "eigvals of real matrices": (lambda a: np.sum(np.linalg.eigvals(a) ** 3), MATRIX.real),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numpy_s_functions_of_complex_numbers(name):
+    """NumPy's value, the slope that is seen in both directions, and that of the gradient."""
+    f, *xs = NAMES[name]
+    y = f(*xs)
+    found = f(*map(Value, xs))
+    np.testing.assert_allclose(found.data, np.asarray(y.data if isinstance(y, Value) else y))
+    weight = weights(found.data, np.random.default_rng(1))
+
+    def total(*xs):
+        return tn.sum(tn.real(np.conj(weight) * (f(*xs))))
+
+    slopes = tn.grad(total, tuple(range(len(xs))))
+    for i, x in enumerate(xs):
+        for way in ways(np.nan_to_num(x, posinf=1.0), np.random.default_rng(2)):
+
+            def moved(x, i=i):
+                return [*xs[:i], x, *xs[i + 1 :]]
+
+            seen, doubt = slope(lambda x: float(total(*map(Value, moved(x))).data), x, way)
+            g = slopes(*xs)[i].data
+            assert abs(product(g, way) - seen) <= 4.0 * doubt + 1e-11
+            again = tn.hvp(lambda x: total(*moved(x)), (x,), (way,)).data
+            curved, doubt = slope(
+                lambda x, i=i, way=way: product(slopes(*moved(x))[i].data, way), x, way
+            )
+            assert abs(product(again, way) - curved) <= 4.0 * doubt + 1e-9
+
+
+def test_a_phase_that_nothing_determines_is_refused():
+    """Of complex vectors each could be turned; a result that changes then has no derivative."""
+    unsound = [
+        lambda a: np.linalg.svd(a, full_matrices=False)[0],
+        lambda a: np.linalg.eigh(hermitian(a)).eigenvectors,
+        lambda a: np.linalg.eig(a).eigenvectors,
+    ]
+    for f in unsound:
+        with pytest.raises(tn.errors.NoDerivativeError, match="phase"):
+            f(Value(MATRIX)).real.sum().backward()
+
+
+def test_plain_questions():
+    """Answers, and no Values."""
+    z, x = Value([1j, 2.0 + 0j]), Value([1.0, 2.0])
+    assert np.iscomplex(z).tolist() == [True, False]
+    assert np.isreal(z).tolist() == [False, True]
+    assert (np.iscomplexobj(z), np.iscomplexobj(x)) == (True, False)
+    assert (np.isrealobj(z), np.isrealobj(x)) == (False, True)
+    assert np.real_if_close(z).dtype == complex
+    assert np.sort_complex(Value([2.0, 1.0])).dtype == complex
+    assert np.real(x).tolist() == [1.0, 2.0] and np.imag(x).tolist() == [0.0, 0.0]
+    assert np.conj(x).dtype == float

@@ -105,7 +105,7 @@ def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[
 def _conjugated(rule: Rule) -> Rule:
     """What an input of a complex function is owed, from the rule with its complex derivative f'.
 
-    That is g * conj(f'), for the gradient that points uphill: what conj(g) * f' is the conjugate of.
+    The gradient that points uphill is g * conj(f'), which is the conjugate of conj(g) * f'.
     """
     if rule is unchanged:
         return rule

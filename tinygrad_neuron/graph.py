@@ -23,7 +23,7 @@ import numpy as np
 
 from tinygrad_neuron.errors import RuleError, UnsupportedError, short
 
-# A float, a complex, an ndarray or a Node: a rule cannot tell which it was given, and that is the point.
+# A number, an ndarray or a Node: a rule cannot tell which it was given, and that is the point.
 Array = Any
 Rule = Callable[..., Array]
 

@@ -40,6 +40,7 @@ from tinygrad_neuron.graph import (
 )
 from tinygrad_neuron.ops import (
     conj,
+    conjugate,
     imag,
     positive,
     real,
@@ -343,7 +344,8 @@ def _one_number(y: Any) -> Value:
     y = _one_value(y)
     if is_complex(y):
         raise NotScalarError(
-            f"The function returned {short(y._data)}, which is complex; a gradient is of one real number.",
+            f"The function returned {short(y._data)}, which is complex; "
+            "a gradient is of one real number.",
             why="A complex number has two parts, with a gradient each, and no order.",
             hint="return abs(y) ** 2, y.real or y.imag;  jacobian gives the complex derivative",
             shape=y.shape,
@@ -463,7 +465,7 @@ def _partials(way: Way, y: Value, xs: list[Value], since: int, record: bool) -> 
     """The Jacobian, backward or forward; a complex result has two parts, each with its own."""
     if not is_complex(y):
         return way(y, xs, since, record)
-    _refuse_not_holomorphic(y, xs, since)
+    _refuse_not_holomorphic(y, xs)
     with recording():
         parts = [real(y)] if all(map(is_complex, xs)) else [real(y), imag(y)]
     each = [way(part, xs, since, record) for part in parts]
@@ -472,23 +474,33 @@ def _partials(way: Way, y: Value, xs: list[Value], since: int, record: bool) -> 
         return [conj(a) if is_complex(a) else a + 1j * b for a, b in pairs]
 
 
-def _refuse_not_holomorphic(y: Value, xs: list[Value], since: int) -> None:
-    """Raise where y goes from a complex x through a function without a complex derivative."""
-    moving = {x for x in xs if is_complex(x)}
+def _refuse_not_holomorphic(y: Value, xs: list[Value]) -> None:
+    """Raise where y has no complex derivative by a complex x; conj of conj is no obstacle."""
+    mirrored: dict[Node, bool] = {x: False for x in xs if is_complex(x)}  # moves with its conj?
     for node in history(y):
-        function = node.primitive
-        if node.birth <= since or function is None or node in moving:
+        if node in mirrored or node.primitive is None:
             continue
-        sources = [i for i, x in enumerate(node.inputs) if isinstance(x, Node) and x in moving]
-        if any(function.rule(i) for i in sources):
-            if not function.holomorphic:
-                raise UnsupportedError(
-                    f"The result has no complex derivative: it goes through {function.name}.",
-                    why="It moves with the real and the imaginary part, each in its own way.",
-                    hint="jacobian of f(z).real and of f(z).imag, whose rows are gradients",
-                    function=function.name,
-                )
-            moving.add(node)
+        turns = node.primitive is conjugate
+        ways = {
+            mirrored[x] ^ turns
+            for i, x in enumerate(node.inputs)
+            if isinstance(x, Node) and x in mirrored and node.primitive.rule(i)
+        }
+        if len(ways) > 1 or (ways and not (turns or node.primitive.holomorphic)):
+            raise _not_holomorphic(node.primitive.name)
+        if ways:
+            mirrored[node] = ways.pop()
+    if mirrored.get(y):
+        raise _not_holomorphic(conjugate.name)
+
+
+def _not_holomorphic(function: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"The result has no complex derivative: it goes through {function}.",
+        why="It moves with the real and the imaginary part, each in its own way.",
+        hint="jacobian of f(z).real and of f(z).imag, whose rows are gradients",
+        function=function,
+    )
 
 
 def _rows(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:

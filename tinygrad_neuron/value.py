@@ -39,7 +39,6 @@ from tinygrad_neuron.graph import (
 from tinygrad_neuron.numpy_functions import call_function, call_ufunc
 from tinygrad_neuron.ops.indexing import At, plain_index
 
-
 SCALARS = (float, complex)  # what a single number of full precision is inside
 
 

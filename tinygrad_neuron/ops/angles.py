@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from tinygrad_neuron.graph import Array, Domain, elementwise, is_complex
-from tinygrad_neuron.ops.elementwise import AT_ZERO, or_one, multiply, sech2, sqrt
+from tinygrad_neuron.ops.elementwise import AT_ZERO, multiply, or_one, sech2, sqrt
 
 WITHIN_ONE = Domain(low=-1.0, high=1.0)
 

@@ -350,7 +350,7 @@ def _completed(vectors: Array) -> Array:
 
 
 def _owed_by_complement(g: Array, y: Array, vectors: Array) -> Array:
-    """From y' @ vectors = 0; the columns may turn among each other: that must not change the result."""
+    """From y' @ vectors = 0. Columns may turn among each other: that must not change the result."""
     turn = matmul(adjoint(plain(y)), plain(g))
     skew = np.abs(turn - adjoint(turn))
     if np.any(skew > 64.0 * np.finfo(skew.dtype).eps * np.linalg.norm(plain(g))):
@@ -392,7 +392,7 @@ def _owed_by_eigh(g: Array, y: Array, a: Array, upper: bool) -> Array:
 
 @primitive(_owed_by_eigh, holomorphic=False)
 def spectrum(a: Array, *, upper: bool = False) -> Array:
-    """The eigenvalues of symmetric or Hermitian matrices above their eigenvectors, from a triangle."""
+    """The eigenvalues of Hermitian matrices above their eigenvectors; one triangle is read."""
     w, v = np.linalg.eigh(a, "U" if upper else "L")
     return np.concatenate([w[..., None, :], v], axis=-2)
 
@@ -433,7 +433,7 @@ def _owed_by_eig(g: Array, y: Array, a: Array) -> Array:
 
 @primitive(_owed_by_eig, holomorphic=False)
 def general_spectrum(a: Array) -> Array:
-    """The eigenvalues of matrices above their eigenvectors: complex, unless all of them are real."""
+    """The eigenvalues of matrices above their eigenvectors: complex, unless all are real."""
     w, v = np.linalg.eig(a)
     return np.concatenate([w[..., None, :], v], axis=-2)
 

@@ -160,7 +160,9 @@ def ifft2(
     return _transformed("ifft2", a, s, axes, norm, out, inverse=True)
 
 
-def fftn(a: Array, s: Lengths = None, axes: Axes = None, norm: Any = None, out: Any = None) -> Array:
+def fftn(
+    a: Array, s: Lengths = None, axes: Axes = None, norm: Any = None, out: Any = None
+) -> Array:
     """The spectrum along several axes, or all."""
     return _transformed("fftn", a, s, axes, norm, out, inverse=False)
 

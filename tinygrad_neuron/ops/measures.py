@@ -243,8 +243,8 @@ def det(a: Array) -> Array:
     return np.linalg.det(a)
 
 
-def _owed_by_logarithm(g: Array, y: Array, a: Array) -> Array:
-    singular = y == -np.inf
+def _uphill(g: Array, singular: Array, a: Array) -> Array:
+    """The gradient of log(|det|) by each matrix, if it is owed anything: the inverse's adjoint."""
     if np.any(np.asarray(plain(singular)) & (np.asarray(plain(g)) != 0.0)):
         raise NoDerivativeError(
             f"slogdet({THE_INPUT}) has no derivative here: the matrix is singular.",
@@ -252,11 +252,13 @@ def _owed_by_logarithm(g: Array, y: Array, a: Array) -> Array:
             hint="linalg.det, whose derivative is defined there",
             function="slogdet",
         )
-    invertible = where(_as_matrices(singular), eye_like(a), a)
-    return _as_matrices(g) * adjoint(inv(invertible))
+    return adjoint(inv(where(_as_matrices(singular), eye_like(a), a)))
 
 
-@primitive(_owed_by_logarithm, holomorphic=False)
+@primitive(
+    lambda g, y, a: _as_matrices(g) * _uphill(g, y == -np.inf, a),
+    holomorphic=False,
+)
 def logabsdet(a: Array) -> Array:
     """log(|det(a)|) of each matrix (Giles 2008, 2.3.4), which neither over- nor underflows."""
     return np.linalg.slogdet(a)[1]
@@ -269,7 +271,7 @@ def signdet(a: Array) -> Array:
 
 
 @primitive(
-    lambda g, y, a: 1j * _as_matrices(imag(conj(y) * g)) * adjoint(inv(a)),
+    lambda g, y, a: 1j * _as_matrices(imag(conj(y) * g)) * _uphill(g, y == 0.0, a),
     holomorphic=False,
 )
 def unitdet(a: Array) -> Array:
@@ -285,7 +287,9 @@ class SlogdetResult(NamedTuple):
 
 
 def slogdet(a: Array) -> SlogdetResult:
-    """The sign of each determinant, complex for complex matrices, and the log of its absolute value.
+    """The sign of each determinant and the logarithm of its absolute value.
+
+    The sign of a complex determinant is complex, with absolute value 1, and has a gradient.
 
     Raises `NoDerivativeError` (TN138), going backward, where the matrix is singular.
     """
