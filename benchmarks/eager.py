@@ -9,18 +9,14 @@ installed are left out, and named as such.
 
 from __future__ import annotations
 
-import os
+import one_thread  # noqa: F401  # before NumPy
 
-for _setting in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_setting, "1")  # before NumPy is imported: one thread for everybody
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-)
-
+# isort: split
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -109,7 +105,7 @@ def neuron_by_hand(parameters: Arrays, data: Arrays) -> tuple[Any, list[Any]]:
 def a_network(name: str, rows: int, sizes: Sequence[int]) -> Workload:
     """Layers of these sizes, at data of so many rows."""
     parameters: list[Any] = []
-    for n, m in zip(sizes, sizes[1:], strict=False):
+    for n, m in pairwise(sizes):
         parameters += [rng.normal(size=(n, m)) / np.sqrt(n), np.zeros(m)]
     data = [rng.normal(size=(rows, sizes[0])), rng.normal(size=(rows, sizes[-1]))]
     return Workload(name, network, network_by_hand, parameters, data)
