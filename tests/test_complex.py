@@ -649,6 +649,7 @@ NAMES = {
     "sort_complex": (np.sort_complex, ROW),
     "concatenate": (lambda a, b: np.concatenate([a, b.real, a[:1]]), ROW, OTHER),
     "slices": (lambda a: a[::-1][[0, 0, 2]], ROW),
+    "interp": (lambda fp: np.interp([0.5, 9.0], [0.0, 1.0, 2.0], fp, right=2j), ROW),
     "pad": (lambda a: np.pad(a, 2, "reflect"), ROW),
     "at": (lambda a, b: tn.ops.add_at(a, [0, 0, 1], b), ROW, OTHER),
     "set": (lambda a, b: tn.ops.set_at(a, 1, b[0]), ROW, OTHER),

@@ -82,7 +82,7 @@ def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[
     feed = record or node.batched  # nodes know where their batch is, and their data do not
     y = node if feed else node._data
     args = inputs if feed else [x._data if isinstance(x, Node) else x for x in inputs]
-    turned = inputs and function.holomorphic and is_complex(node._data)
+    turned = is_complex(node._data) and inputs and function.holomorphic
     shares = []
     for i, x in enumerate(inputs):
         if not isinstance(x, Node) or x.birth < since:
@@ -140,9 +140,10 @@ def _of_all(share: Array) -> Array:
 
 def _moves(data: Array) -> bool:
     """Whether it is a number that can change a little: yes and no and counts cannot."""
-    if hasattr(data, "dtype"):
-        return data.dtype.kind in "fc"
-    return type(data) in (float, complex)
+    if type(data) is float:
+        return True
+    dtype = getattr(data, "dtype", None)
+    return type(data) is complex if dtype is None else dtype.kind in "fc"
 
 
 def _fitted(share: Array, x: Node, node: Node) -> Array:

@@ -157,8 +157,10 @@ def dtype_of(x: Array) -> "np.dtype[Any]":
 
 def is_complex(x: Array) -> bool:
     """Whether the numbers in it are complex by their dtype, whatever their imaginary parts."""
-    dtype = getattr(plain(x), "dtype", None)
-    return isinstance(plain(x), complex) if dtype is None else dtype.kind == "c"
+    if isinstance(x, Node):
+        x = x._data
+    dtype = getattr(x, "dtype", None)
+    return type(x) is complex if dtype is None else dtype.kind == "c"
 
 
 def tidy(data: Array) -> Array:

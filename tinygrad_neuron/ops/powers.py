@@ -251,8 +251,8 @@ def nan_to_num(
     if not copy:
         raise _cannot_overwrite()
     if is_complex(x):
-        parts = (nan_to_num(part, copy, nan, posinf, neginf) for part in (real(x), imag(x)))
-        return next(parts) + 1j * next(parts)
+        across, up = (nan_to_num(part, copy, nan, posinf, neginf) for part in (real(x), imag(x)))
+        return across + 1j * up
     largest = float(np.finfo(dtype_of(x)).max)
     y = where(isnan(x), nan, x)
     y = where(x == math.inf, largest if posinf is None else posinf, y)

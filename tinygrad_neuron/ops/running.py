@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, Domain, dtype_of, only, primitive
+from tinygrad_neuron.graph import Array, Domain, dtype_of, is_complex, only, primitive
 from tinygrad_neuron.ops.elementwise import isnan, logical_not, remainder, select
-from tinygrad_neuron.ops.parts import conj
+from tinygrad_neuron.ops.parts import conj, imag, real
 from tinygrad_neuron.ops.reductions import (
     axes_of,
     chosen,
@@ -369,6 +369,12 @@ def interp(
     1.0
     """
     x, xp, fp = (_array("interp", each) for each in (x, xp, fp))
+    if is_complex(fp):
+        across, up = (
+            interp(x, xp, part(fp), _if_given(part, left), _if_given(part, right), period)
+            for part in (real, imag)
+        )
+        return across + 1j * up
     if period is not None:
         if period == 0.0:
             raise ValueError("a period is not 0")
@@ -380,6 +386,10 @@ def interp(
     before, behind = only(x) < only(xp)[0], only(x) > only(xp)[-1]
     y = select(before, fp[0] if left is None else left, inside)
     return select(behind, fp[-1] if right is None else right, y)
+
+
+def _if_given(part: Any, end: Array) -> Array:
+    return None if end is None else part(end)
 
 
 def _on_lines(x: Array, xp: Array, fp: Array) -> Array:
