@@ -344,8 +344,11 @@ class Primitive:
     def _check_rule(self, rule: Rule) -> None:
         if rule is unchanged:
             return
-        takes = list(inspect.signature(rule).parameters)
         wanted = 2 + self.arity + len(self.defaults) + self.variadic
+        code = getattr(rule, "__code__", None)  # a signature takes 20 times as long to read
+        if code and code.co_argcount + code.co_kwonlyargcount == wanted:
+            return
+        takes = list(inspect.signature(rule).parameters)
         if len(takes) != wanted:
             raise RuleError(
                 f"A rule of {self.name} takes ({', '.join(takes)}).",
