@@ -148,6 +148,8 @@ def _refuse_phase(function: str, g: Array, *turns: Array) -> None:
 
     Each of the turns says what such a phase is owed by the vectors of one side.
     """
+    if not is_complex(g):
+        return
     owed: Any = np.imag(np.sum([np.diagonal(plain(t), axis1=-2, axis2=-1) for t in turns], axis=0))
     if np.any(np.abs(owed) > 64.0 * np.finfo(owed.dtype).eps * np.linalg.norm(plain(g))):
         raise NoDerivativeError(
@@ -286,8 +288,8 @@ def _owed_by_svd(g: Array, y: Array, a: Array) -> Array:
     for turn, axis in zip(turns, (-2, -1), strict=True):
         part = _divided(expand_dims(s, axis=axis), apart, _pair_sums(s))  # before it can overflow
         middle = middle + part * _divided(turn - adjoint(turn), apart, gap)
+    _refuse_phase("svd", g, *turns)
     if is_complex(y):
-        _refuse_phase("svd", g, *turns)
         middle = middle + _on_diagonal(_turned_together(turns[0], s, positive))
     share = chain(u, middle, adjoint(v))
     zero = ~np.asarray(plain(positive))
