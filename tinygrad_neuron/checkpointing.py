@@ -154,10 +154,12 @@ def _told(twin: Any, end: Node) -> str:
     """What came out the second time, in few words."""
     if not isinstance(twin, Node):
         return "no Value in its place"
-    if np.shape(twin._data) != np.shape(end._data) or not np.ndim(end._data):
+    now, before = np.asarray(twin._data), np.asarray(end._data)
+    if now.shape != before.shape or now.dtype != before.dtype or not now.ndim:
         return short(twin._data)
-    apart = np.asarray(twin._data != end._data)
-    return f"the same with {np.count_nonzero(apart)} of {apart.size} entries changed"
+    pairs = zip(now.flat, before.flat, strict=True)
+    changed = sum(x.tobytes() != y.tobytes() for x, y in pairs)
+    return f"the same with {changed} of {now.size} entries changed"
 
 
 def _another(end: Node, how: str) -> RecomputedError:

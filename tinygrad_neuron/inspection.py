@@ -45,8 +45,8 @@ def inspect(value: Node) -> Inspection:
     >>> w = Value([1.0, 2.0])
     >>> inspect((w * 3.0).sum() * w.sum())
     operation         count  bytes
-    sum                   2     16
     multiply              2     24
+    sum                   2     16
     (leaves)              1     16
     together, 3 deep      5     56
 

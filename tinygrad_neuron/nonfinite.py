@@ -89,11 +89,12 @@ def explain_nonfinite(what: Any, *args: Any, **settings: Any) -> Explanation:
     if there is none. A function is called with the arguments, and then the lines are known; for a
     result they are, if it was made inside `places`.
 
-    >>> from tinygrad_neuron import Value, log, sigmoid
-    >>> z = Value([1.0, -800.0], name="z")
-    >>> p = sigmoid(z)
-    >>> explain_nonfinite(log(p).mean()).forward.index
-    (1,)
+    >>> from tinygrad_neuron import log, sigmoid
+    >>> found = explain_nonfinite(lambda z: log(sigmoid(z)).sum(), np.array([1.0, -800.0]))
+    >>> found.forward.operation, found.forward.index
+    ('log', (1,))
+
+    Printed it is a text with the numbers, the reason and what to type instead.
 
     Raises `LeftGraphError` (TN105) if the function does not return a Value.
     """
