@@ -161,8 +161,9 @@ def test_gradients_share_no_memory_with_a_hook():
     x = Value(X)
     h = (x * 1.0).on_grad(keep)
     (h * 2.0).sum().backward()
+    (x.on_grad(lambda g: given_back) * 2.0).sum().backward()
     given_back[:] = 99.0
-    assert x.grad.tolist() == [1.0, 1.0, 1.0]
+    assert x.grad.tolist() == [2.0, 2.0, 2.0]
     assert h.grad.tolist() == shown[0].tolist() == [2.0, 2.0, 2.0]
     assert not np.shares_memory(shown[0], h._grad)
 

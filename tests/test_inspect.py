@@ -43,7 +43,7 @@ def test_a_buffer_is_counted_once():
 
 
 def test_everything_that_is_held_counts():
-    """float32, constants, indices among the settings, what a checkpoint keeps to be called again."""
+    """float32, constants, indices, and what a checkpoint keeps for its second call."""
     w = Value(np.ones(100, np.float32))
     assert inspect(w).bytes == 400
     index = np.arange(50)
@@ -242,10 +242,23 @@ def test_numbers_that_came_in_like_this():
 
 def test_an_index_of_a_broadcast():
     """The entry of each input that belongs to the entry of the output."""
-    a, b = np.ones((2, 3)), np.array([[4.0], [0.0]])
-    found = explain_nonfinite(lambda a, b: a / b, a, b).forward
-    assert (found.index, found.count) == ((1, 0), 3)
-    assert "where a = 1, b = 0." in found.text
+    a, b = np.ones((2, 3)), np.array([[4.0], [BIG]])
+    a[1, 2] = 3e200
+    found = explain_nonfinite(lambda a, b: a * b, a, b).forward
+    assert (found.index, found.count) == ((1, 2), 1)
+    assert "where a = 3e+200, b = 1e+200." in found.text
+
+
+def test_the_first_of_two():
+    """The older one on the way there, and the younger one on the way back."""
+    there = explain_nonfinite(lambda x: tn.log(x) + tn.sqrt(x - 1.0) + tn.log(x), 0.0)
+    assert (there.forward.operation, there.forward.number) == ("log", -np.inf)
+    assert (
+        explain_nonfinite(lambda x: tn.sqrt(x - 1.0) + tn.log(x), 0.0).forward.operation == "sqrt"
+    )
+    back = explain_nonfinite(lambda x: tn.sqrt(x) + x**0.5, 0.0)
+    assert (back.forward, back.backward.operation) == (None, "power")
+    assert explain_nonfinite(lambda x: x**0.5 + tn.sqrt(x), 0.0).backward.operation == "sqrt"
 
 
 # ------------------------------------------------------------------------------ backward

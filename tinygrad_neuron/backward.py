@@ -67,7 +67,7 @@ def _inside(
     segment: Segment = node.settings["segment"]
     ends, gs = [node], [g]
     for _, x in due if node.birth < segment.last else ():
-        if x.settings.get("segment") is segment and x.birth < segment.last:
+        if x.settings.get("segment") is segment:
             ends.append(x)
             gs.append(owed[x] if x.birth <= result.birth else owed.pop(x))
     if len(ends) > 1:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_neuron.containers import leaves, mapped
 from tinygrad_neuron.errors import RecomputedError, UnsupportedError, file_and_line, name_of, short
-from tinygrad_neuron.graph import Array, Node, kept, paused, primitive, recording, tick
+from tinygrad_neuron.graph import Array, Node, kept, paused, primitive, tick
 
 Function = Callable[..., Any]
 
@@ -59,7 +59,7 @@ class Segment:
         return leaves([self.args, self.settings])
 
     def _run(self) -> Any:
-        with recording(), np.errstate(all="ignore"):  # it has had its warnings
+        with np.errstate(all="ignore"):  # it has had its warnings
             return self.function(*self.args, **self.settings)
 
     def __reduce__(self) -> NoReturn:
