@@ -391,17 +391,29 @@ def test_a_thousand_layers_take_the_memory_of_their_root():
     assert peak(layers(tn.tanh, 128), x) > 128  # the plain chain, so that the count means something
 
 
+def peak_of_backward(y):
+    """The most bytes that `backward()` takes over what was there before."""
+    tracemalloc.start()
+    try:
+        y.backward()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def test_backward_keeps_no_inside_either():
     """The learner's door leaves gradients on the ends only."""
     x = Value(np.linspace(-1.0, 1.0, 5_000))
     y = layers(tn.checkpoint(layers(tn.tanh, 32)), 32)(x).sum()
-    tracemalloc.start()
-    try:
-        y.backward()
-        most = tracemalloc.get_traced_memory()[1] / x._data.nbytes
-    finally:
-        tracemalloc.stop()
-    assert most < 4 * 32
+    assert peak_of_backward(y) < 4 * 32 * x._data.nbytes
+
+
+def test_backward_keeps_no_ends_of_what_is_inside():
+    """Two results of each of 16 calls inside each of 16: of 512 ends, 32 are there to stay."""
+    x = Value(np.linspace(-1.0, 1.0, 5_000))
+    both = tn.checkpoint(lambda pair: (tn.tanh(pair[0]), tn.tanh(pair[1])))
+    a, b = layers(tn.checkpoint(layers(both, 16)), 16)((x, x + 1.0))
+    assert peak_of_backward((a * b).sum()) < 5 * 32 * x._data.nbytes
 
 
 def test_ten_thousand_segments():
