@@ -123,7 +123,7 @@ def entrances_of(result: Node, since: int) -> Iterator[Node]:
                 known.add(x)
                 if x.birth > since:
                     waiting.append(x)
-                else:
+                elif not x.constant:
                     yield x
 
 
