@@ -83,8 +83,8 @@ def test_the_table():
 def test_a_leaf_by_itself():
     """One node, no operation; a detached number is no leaf."""
     assert repr(inspect(Value(1.0))).splitlines()[1].split() == ["(leaves)", "1", "8"]
-    seen = inspect(Value(1.0).detach() * 2.0)
-    assert (seen.leaves, seen.depth) == (0, 1)
+    seen = inspect(Value(1.0).detach() * Value(2.0))
+    assert (seen.nodes, seen.leaves, seen.depth) == (3, 1, 1)
 
 
 # ------------------------------------------------------------------------------ places

@@ -76,7 +76,7 @@ def _depth(nodes: list[Node]) -> int:
     depth: dict[Node, int] = {}
     for node in nodes:
         before = [depth[x] + 1 for x in node.inputs if isinstance(x, Node)]
-        depth[node] = max(before, default=min(1, len(node.inputs)))
+        depth[node] = max(before, default=0)
     return depth[nodes[-1]]
 
 
