@@ -218,7 +218,7 @@ def test_vmap_copies_plain_numbers():
         (None, (R,), ValueError),
         (0, (1.0,), IndexError),
         (1, (R,), IndexError),
-        (({"a": 0},), ({"b": R},), KeyError),
+        (({"a": 0},), ({"b": R},), TypeError),
     ],
 )
 def test_axes_that_do_not_fit(axes, args, error):
@@ -410,7 +410,11 @@ def first(rule):
 
 
 PLANTED = {
-    **{f"no rule for {p.name}": (batching.RULES, p, first(p), p) for p in batching.RULES},
+    **{
+        f"no rule for {p.name}": (batching.RULES, p, first(p), p)
+        for p, rule in batching.RULES.items()
+        if rule is not batching._as_it_is  # which forgets, and counts from the other end
+    },
     "short shapes not aligned": (batching, "_aligned", lambda raw, moving: raw, ops.multiply),
     "what all share is owed by the first": (
         batching.Batched, "total", lambda self: batching.together(self)[0], ops.multiply

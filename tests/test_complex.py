@@ -728,3 +728,18 @@ def test_plain_questions():
     assert np.sort_complex(Value([2.0, 1.0])).dtype == complex
     assert np.real(x).tolist() == [1.0, 2.0] and np.imag(x).tolist() == [0.0, 0.0]
     assert np.conj(x).dtype == float
+
+
+def test_hooks_and_checkpoints_of_complex_numbers():
+    """A hook sees the gradient itself, not its conjugate; a second call owes the same."""
+    seen = []
+    f = tn.checkpoint(lambda z: tn.exp(z) * tn.conj(z))
+    for through in (lambda z: z, f):
+        z = Value(1.0 + 2.0j)
+        w = z * 1.0
+        w = w.on_grad(seen.append)
+        (abs(through(w)) ** 2).backward()
+        assert z.grad == seen[-1]
+    assert seen[0] == 2.0 + 4.0j
+    plain = tn.grad(lambda z: abs(tn.exp(z) * tn.conj(z)) ** 2)(1.0 + 2.0j)
+    assert seen[1] == plain.item()
