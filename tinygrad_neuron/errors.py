@@ -156,6 +156,12 @@ class ImmutableError(TinygradNeuronError, TypeError):
     code = "TN132"
 
 
+class MissingMethodError(TinygradNeuronError, AttributeError):
+    """A method or an attribute of NumPy's arrays that a Value does not have."""
+
+    code = "TN137"
+
+
 class RuleError(TinygradNeuronError, TypeError):
     """A primitive declared without exactly one rule for each input."""
 

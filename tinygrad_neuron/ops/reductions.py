@@ -258,7 +258,7 @@ def _summands(x: Array, y: Array) -> int:
 def _shared_out(g: Array, y: Array, x: Array, axis: Axes) -> Array:
     """The gradient of an extreme: to the entries that reached it, in equal parts."""
     shape = shape_of(x)
-    reached = x == spread(y, shape, axis)
+    reached = (x == spread(y, shape, axis)) | (x != x)  # nan is chosen before any number
     ties = sum(reached, axis=axis, keepdims=True)
     return select(reached, spread(g, shape, axis) / ties, 0.0)
 
@@ -400,7 +400,7 @@ def _cumprod_share(g: Array, y: Array, x: Array, axis: int | None) -> Array:
         return reshape(g, shape=shape)
     rows = as_rows(x, axes)
     owed = as_rows(reshape(g, shape=shape), axes)
-    return from_rows(before(rows) * _backwards(owed, rows), shape, axes)
+    return from_rows(before(rows) * backwards(owed, rows), shape, axes)
 
 
 @keyworded(
@@ -413,14 +413,14 @@ def cumprod(x: Array, *, axis: int | None = None) -> Array:
     return np.cumprod(x, axis=axis)
 
 
-def _backwards(g: Array, a: Array) -> Array:
+def backwards(g: Array, a: Array) -> Array:
     """r with r[k] = g[k] + a[k + 1] * r[k + 1]: what a recurrence hands back along its rows."""
     return recurrence(g[..., ::-1], shifted(a[..., ::-1], 0.0))[..., ::-1]
 
 
 @primitive(
-    lambda g, y, b, a: _backwards(g, a),
-    lambda g, y, b, a: _backwards(g, a) * shifted(y, 0.0),
+    lambda g, y, b, a: backwards(g, a),
+    lambda g, y, b, a: backwards(g, a) * shifted(y, 0.0),
 )
 def recurrence(b: Array, a: Array) -> Array:
     """s with s[k] = b[k] + a[k] * s[k - 1] along the last axis, and s[0] = b[0].

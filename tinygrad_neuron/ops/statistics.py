@@ -5,6 +5,7 @@ overflow long before it does. One thing is a primitive, the entry of a rank: tho
 rank share its gradient, as they do for the largest.
 """
 
+import warnings
 from math import inf, nan, prod as product
 from typing import Any
 
@@ -20,12 +21,14 @@ from tinygrad_neuron.ops.elementwise import (
     logical_and,
     logical_not,
     maximum,
+    minimum,
     positive,
     select,
     sqrt,
     square,
     stop_gradient,
 )
+from tinygrad_neuron.ops.linalg import matmul, matrix_diagonal
 from tinygrad_neuron.ops.measures import euclidean
 from tinygrad_neuron.ops.reductions import (
     as_rows,
@@ -42,7 +45,16 @@ from tinygrad_neuron.ops.reductions import (
     refuse_out,
     sum,
 )
-from tinygrad_neuron.ops.shape import Axes, broadcast_to, ndim_of, reshape, shape_of, transpose
+from tinygrad_neuron.ops.shape import (
+    Axes,
+    broadcast_to,
+    join,
+    ndim_of,
+    reshape,
+    shape_of,
+    squeeze,
+    transpose,
+)
 
 # ----------------------------------------------------------------------------------- spread
 
@@ -179,6 +191,79 @@ def _beside(x: Array, axis: Axes, weights: Array) -> Array:
     return broadcast_to(weights, shape=shape)
 
 
+# ---------------------------------------------------------------------------- covariances
+
+
+def _variables(m: Array, rowvar: bool) -> Array:
+    """Samples of variables as a table with one row for each variable."""
+    m = _floating("cov", m, None)
+    if ndim_of(m) > 2:
+        raise ValueError(f"cov takes a row or a table, not an array of shape {shape_of(m)}")
+    if ndim_of(m) < 2:
+        return reshape(m, shape=(1, -1))
+    return m if rowvar else transpose(m)
+
+
+def cov(
+    m: Array,
+    y: Array = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Array = None,
+    *,
+    dtype: Any = None,
+) -> Array:
+    """How the variables in the rows vary together, by the samples and by `aweights`.
+
+    >>> cov([1.0, 2.0, 3.0], [1.0, 3.0, 5.0]).tolist()
+    [[1.0, 2.0], [2.0, 4.0]]
+    """
+    x = _variables(in_precision("cov", m, dtype), rowvar)
+    if y is not None:
+        x = join(x, _variables(in_precision("cov", y, dtype), rowvar), axis=0)
+    ddof = int(not bias) if ddof is None else ddof
+    weights = _weights(x, fweights, aweights)
+    if weights is None:
+        x, freedom = x - mean(x, axis=1, keepdims=True), float(shape_of(x)[1] - ddof)
+        weighted = x
+    else:
+        total = sum(weights)
+        x = x - sum(x * weights, axis=1, keepdims=True) / total
+        weighted = x * weights
+        inner = total if aweights is None else sum(weights * aweights) / total
+        freedom = total - ddof * (1.0 if aweights is None else inner)
+    if only(freedom) <= 0.0:
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=2)
+        freedom = 0.0
+    return squeeze(divide(matmul(x, transpose(weighted)), freedom))
+
+
+def _weights(x: Array, fweights: Any, aweights: Array) -> Array:
+    """How much each sample counts: as often as it was seen, times its weight."""
+    for weights in (fweights, aweights):
+        if weights is not None and shape_of(weights) != shape_of(x)[1:]:
+            raise ValueError(f"{shape_of(weights)} weights for {shape_of(x)[1]} samples")
+    if fweights is None:
+        return aweights
+    counts = np.asarray(only(fweights)).astype(dtype_of(x))
+    return counts if aweights is None else counts * aweights
+
+
+def corrcoef(x: Array, y: Array = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
+    """The covariances of variables brought to one spread: from -1 to 1.
+
+    >>> corrcoef([1.0, 2.0, 3.0], [1.0, 3.0, 5.0]).round(9).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+    c = cov(x, y, rowvar, dtype=dtype)
+    if not shape_of(c):
+        return c / c
+    spread = sqrt(matrix_diagonal(c))
+    return minimum(maximum(c / spread[:, None] / spread[None, :], -1.0), 1.0)
+
+
 # ------------------------------------------------------------------------------- quantiles
 
 
@@ -255,7 +340,8 @@ def _quantile(
     n = np.asarray(only(there), int) if skip_nan else np.full(shape_of(rows)[:-1], length)
     y = _between(rows, _standing(reshape(q, shape=(-1,)), n, method), n)
     lost = there == 0.0 if skip_nan else there < length
-    y = select(reshape(lost, shape=(*shape_of(lost), 1)), nan, y)
+    missing = nan if skip_nan else max(rows, axis=-1, keepdims=True)  # which is nan, and a number's
+    y = select(reshape(lost, shape=(*shape_of(lost), 1)), missing, y)
     count = ndim_of(y)
     y = transpose(y, axes=(count - 1, *range(count - 1)))
     return reshape(y, shape=(*shape_of(q), *left_shape(x, axis, keepdims)))
