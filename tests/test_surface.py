@@ -459,7 +459,7 @@ POINTS = [1e-200, -1e-200, 1e-100, 1.0, 1e100, 1e200]
 @pytest.mark.parametrize("a", POINTS)
 @pytest.mark.parametrize("b", POINTS)
 def test_the_second_slopes_of_an_angle(a, b):
-    """-2ab/r^4 and (a^2 - b^2)/r^4, and inf with their sign where they are more than floats hold."""
+    """-2ab/r^4 and (a^2 - b^2)/r^4, and inf with their sign where floats do not reach."""
     x, y = mpmath.mpf(a), mpmath.mpf(b)
     r4 = (x * x + y * y) ** 2
     exact = {(0, 0): -2 * x * y / r4, (0, 1): (x * x - y * y) / r4, (1, 1): 2 * x * y / r4}

@@ -144,7 +144,9 @@ def refuse(function: str, **settings: Any) -> None:
         if given is not None:
             raise UnsupportedError(
                 f"{function} does not take {name}={given!r:.60} for a Value.",
-                why="A keyword that is not understood would be ignored, and the result wrong.",
+                why="An array holds plain numbers: the gradient would stop there."
+                if name == "out"
+                else "A keyword that is not understood would be ignored, and the result wrong.",
                 hint=f"{function}(...) without {name}",
                 function=function,
             )

@@ -79,11 +79,14 @@ def inverse_power(a: Array, b: Array, *, order: int = 1, part: int = 0) -> Array
     would be differences of what overflows below 1e-154.
     """
     r = np.hypot(a, b)
+    r = np.where(r == 0.0, 1.0, r)
     sine, cosine = direction(a, b), direction(b, a)
-    y = (cosine - 1j * sine) ** order
-    y = np.real(y) if part == 0 else np.imag(y)
+    real, imaginary = cosine, -sine
+    for _ in range(order - 1):
+        real, imaginary = real * cosine + imaginary * sine, imaginary * cosine - real * sine
+    y = imaginary if part else real
     for _ in range(order):
-        y = y / np.where(r == 0.0, 1.0, r)
+        y = y / r
     return y
 
 

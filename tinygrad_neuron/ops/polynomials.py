@@ -77,7 +77,7 @@ def polydiv(u: Array, v: Array) -> tuple[Array, Array]:
 def polyval(p: Array, x: Array) -> Array:
     """The value at x, by x and by the coefficients.
 
-    >>> polyval([3.0, 0.0, 1.0], 2.0)
+    >>> print(polyval([3.0, 0.0, 1.0], 2.0))
     13.0
     """
     if isinstance(x, np.poly1d):
@@ -86,11 +86,11 @@ def polyval(p: Array, x: Array) -> Array:
             why="It would be read as a row of places.",
             hint="np.polyval(p, np.polyval(q, x))  at the places x that matter",
         )
-    y: Array = 0.0
     x, p = as_floats(x), _row(p)
+    y: Array = np.zeros(shape_of(x), dtype_of(x))
     for k in range(shape_of(p)[0]):
         y = y * x + p[k]
-    return y + np.zeros(shape_of(x), dtype_of(x)) if shape_of(y) != shape_of(x) else y
+    return y
 
 
 def polyder(p: Array, m: int = 1) -> Array:

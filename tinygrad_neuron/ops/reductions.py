@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.errors import UnsupportedError, refuse
 from tinygrad_neuron.graph import (
     Array,
     Domain,
@@ -143,16 +143,6 @@ def keyworded(
     return lambda forward: Keyworded(forward, rules, whole=whole, **traits)
 
 
-def refuse_out(name: str, out: Any) -> None:
-    """Raise if a result with a history was to be written into an array."""
-    if out is not None:
-        raise UnsupportedError(
-            f"np.{name} cannot write its result, which has a history, into an array.",
-            why="The array holds plain numbers: the gradient would stop here.",
-            hint=f"y = np.{name}(v)   instead of   np.{name}(v, out=y)",
-        )
-
-
 def in_precision(name: str, x: Array, dtype: Any) -> Array:
     """x as the array to work on, in the precision that was asked for."""
     if isinstance(x, list | tuple):
@@ -202,7 +192,7 @@ def _sum(
     initial: Array = None,
     where: Array = True,
 ) -> Array:
-    refuse_out("sum", out)
+    refuse("np.sum", out=out)
     x = chosen(in_precision("sum", x, dtype), where, 0.0)
     y = sum(x, axis=axis, keepdims=keepdims)
     return y if initial is None else y + initial
@@ -228,7 +218,7 @@ def _mean(
     *,
     where: Array = True,
 ) -> Array:
-    refuse_out("mean", out)
+    refuse("np.mean", out=out)
     x = in_precision("mean", x, dtype)
     if where is True:
         return mean(x, axis=axis, keepdims=keepdims)
@@ -286,7 +276,7 @@ def _max(
     initial: Array = None,
     where: Array = True,
 ) -> Array:
-    refuse_out("max", out)
+    refuse("np.max", out=out)
     return _extreme(max, maximum, -inf, x, axis, keepdims, (initial, where))
 
 
@@ -311,7 +301,7 @@ def _min(
     initial: Array = None,
     where: Array = True,
 ) -> Array:
-    refuse_out("min", out)
+    refuse("np.min", out=out)
     return _extreme(min, minimum, inf, x, axis, keepdims, (initial, where))
 
 
@@ -334,7 +324,7 @@ def ptp(x: Array, axis: Axes = None, out: Any = None, keepdims: bool = False) ->
     >>> ptp([3.0, 1.0, 4.0])
     3.0
     """
-    refuse_out("ptp", out)
+    refuse("np.ptp", out=out)
     x = in_precision("ptp", x, None)
     return max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
 
@@ -351,7 +341,7 @@ def _prod(
     initial: Array = None,
     where: Array = True,
 ) -> Array:
-    refuse_out("prod", out)
+    refuse("np.prod", out=out)
     x = chosen(in_precision("prod", x, dtype), where, 1.0)
     y = prod(x, axis=axis, keepdims=keepdims)
     return y if initial is None else y * initial
@@ -389,7 +379,7 @@ def before(rows: Array) -> Array:
 
 
 def _cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: Any = None) -> Array:
-    refuse_out("cumprod", out)
+    refuse("np.cumprod", out=out)
     return cumprod(in_precision("cumprod", x, dtype), axis=axis)
 
 

@@ -5,13 +5,15 @@ overflow long before it does. One thing is a primitive, the entry of a rank: tho
 rank share its gradient, as they do for the largest.
 """
 
+import inspect
 import warnings
+from collections.abc import Callable
 from math import inf, nan, prod as product
 from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.errors import UnsupportedError, refuse
 from tinygrad_neuron.graph import Array, dtype_of, only, primitive
 from tinygrad_neuron.ops.elementwise import (
     absolute,
@@ -42,7 +44,6 @@ from tinygrad_neuron.ops.reductions import (
     mean,
     min,
     prod,
-    refuse_out,
     sum,
 )
 from tinygrad_neuron.ops.shape import (
@@ -99,7 +100,7 @@ def var(
     >>> var([1.0, 2.0, 3.0, 6.0])
     3.5
     """
-    refuse_out("var", out)
+    refuse("np.var", out=out)
     x = _floating("var", x, dtype)
     freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
     squares = square(_deviations(x, axis, where, mean))
@@ -123,7 +124,7 @@ def std(
     >>> std([2.0, 4.0])
     1.0
     """
-    refuse_out("std", out)
+    refuse("np.std", out=out)
     x = _floating("std", x, dtype)
     freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
     distance = euclidean(_deviations(x, axis, where, mean), axis=axis, keepdims=keepdims)
@@ -349,7 +350,7 @@ def _quantile(
 
 def _only(name: str, out: Any, overwrite_input: bool, weights: Any = None) -> None:
     """Raise for what cannot be honoured."""
-    refuse_out(name, out)
+    refuse(f"np.{name}", out=out)
     if overwrite_input or weights is not None:
         keyword = "weights" if weights is not None else "overwrite_input"
         raise UnsupportedError(
@@ -437,92 +438,26 @@ def _present(name: str, x: Array, where: Array) -> tuple[Array, Array]:
     return x, mask if where is True else logical_and(mask, where)
 
 
-def nansum(
-    x: Array,
-    axis: Axes = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
-    initial: Array = None,
-    where: Array = True,
-) -> Array:
-    """The sum of those that are numbers.
+def of_present(function: Callable[..., Array], doc: str) -> Callable[..., Array]:
+    """A reduction of those that are numbers, with the signature of the reduction of all."""
+    whole = getattr(function, "whole", function)
+    name = f"nan{function.__name__}"
 
-    >>> nansum([1.0, float("nan"), 3.0])
-    4.0
-    """
-    x, present = _present("nansum", x, where)
-    settings = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims}
-    return sum(x, **settings, initial=initial, where=present)
+    def of_numbers(x: Array, *args: Any, where: Array = True, **settings: Any) -> Array:
+        x, present = _present(name, x, where)
+        return function(x, *args, where=present, **settings)
+
+    of_numbers.__name__ = of_numbers.__qualname__ = name
+    of_numbers.__doc__ = doc
+    of_numbers.__signature__ = inspect.signature(whole)  # type: ignore[attr-defined]
+    return of_numbers
 
 
-def nanprod(
-    x: Array,
-    axis: Axes = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
-    initial: Array = None,
-    where: Array = True,
-) -> Array:
-    """The product of those that are numbers."""
-    x, present = _present("nanprod", x, where)
-    settings = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims}
-    return prod(x, **settings, initial=initial, where=present)
-
-
-def nanmean(
-    x: Array,
-    axis: Axes = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
-    *,
-    where: Array = True,
-) -> Array:
-    """The mean of those that are numbers; nan where there are none.
-
-    >>> nanmean([1.0, float("nan"), 3.0])
-    2.0
-    """
-    x, present = _present("nanmean", x, where)
-    return mean(x, axis, dtype, out, keepdims, where=present)
-
-
-def nanvar(
-    x: Array,
-    axis: Axes = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Array = True,
-    mean: Array = None,
-    correction: float | None = None,
-) -> Array:
-    """The variance of those that are numbers."""
-    x, present = _present("nanvar", x, where)
-    ddof = _correction(ddof, correction)
-    return var(x, axis, dtype, out, ddof, keepdims, where=present, mean=mean)
-
-
-def nanstd(
-    x: Array,
-    axis: Axes = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Array = True,
-    mean: Array = None,
-    correction: float | None = None,
-) -> Array:
-    """The standard deviation of those that are numbers."""
-    x, present = _present("nanstd", x, where)
-    ddof = _correction(ddof, correction)
-    return std(x, axis, dtype, out, ddof, keepdims, where=present, mean=mean)
+nansum = of_present(sum, "The sum of those that are numbers.")
+nanprod = of_present(prod, "The product of those that are numbers.")
+nanmean = of_present(mean, "The mean of those that are numbers; nan where there are none.")
+nanvar = of_present(var, "The variance of those that are numbers.")
+nanstd = of_present(std, "The standard deviation of those that are numbers.")
 
 
 def _nan_extreme(
@@ -549,7 +484,7 @@ def nanmax(
     >>> nanmax([1.0, float("nan"), 3.0])
     3.0
     """
-    refuse_out("nanmax", out)
+    refuse("np.nanmax", out=out)
     return _nan_extreme(max, -inf, x, axis, keepdims, initial, where)
 
 
@@ -562,7 +497,7 @@ def nanmin(
     where: Array = True,
 ) -> Array:
     """The smallest of those that are numbers; ties share the gradient equally."""
-    refuse_out("nanmin", out)
+    refuse("np.nanmin", out=out)
     return _nan_extreme(min, inf, x, axis, keepdims, initial, where)
 
 
