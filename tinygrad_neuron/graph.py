@@ -151,7 +151,8 @@ def only(x: Array) -> Array:
 
 def dtype_of(x: Array) -> "np.dtype[Any]":
     """The NumPy dtype of the numbers in it; float64 for a Python float."""
-    return np.asarray(plain(x)).dtype
+    data = x._data if isinstance(x, Node) else x
+    return data.dtype if isinstance(data, (np.ndarray, np.generic)) else np.asarray(data).dtype
 
 
 def tidy(data: Array) -> Array:
@@ -371,21 +372,25 @@ class Primitive:
         raw, floats, constants = [], self.scalar is not None, False
         for x in inputs:
             if isinstance(x, Node):
-                if kind is None or issubclass(type(x), kind) or x.batched:  # the most specific one
-                    kind = type(x)
+                mine = type(x)
+                if kind is not mine and (kind is None or issubclass(mine, kind) or mine.batched):
+                    kind = mine  # the most specific one
                 x = x._data
             elif isinstance(x, np.ndarray):
                 constants = True
             elif isinstance(x, (list, tuple)):  # 5 times faster than a union
                 return self(*map(from_list, inputs), **settings)
-            floats = floats and type(x) is float
+            if floats and type(x) is not float:
+                floats = False
             raw.append(x)
         if floats:
             data = self._of_floats(raw)
         elif kind is not None and kind.batched:
             data = kind.computed(self, inputs, raw, settings)
         else:
-            data = tidy(self.forward(*raw, **settings))
+            data = self.forward(*raw, **settings)
+            if type(data) is not np.ndarray or not data.ndim:
+                data = tidy(data)
         if kind is None:
             return data
         if pauses and _paused.get():
@@ -434,7 +439,7 @@ class Primitive:
 
 def _kept(x: Array) -> Array:
     """An input as the graph keeps it: of an array that somebody could still write to, a copy."""
-    if type(x) is not np.ndarray or not (x.flags.writeable or x.base is not None):
+    if type(x) is not np.ndarray or frozen(x):
         return x
     if x.dtype.hasobject:
         raise UnsupportedError(
@@ -445,6 +450,11 @@ def _kept(x: Array) -> Array:
     x = x.copy()
     x.flags.writeable = False
     return x
+
+
+def frozen(x: "np.ndarray[Any, Any]") -> bool:
+    """Whether nobody writes to an array any more: it need not be copied."""
+    return not x.flags.writeable and x.base is None
 
 
 def from_list(x: Array) -> Array:
