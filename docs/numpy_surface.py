@@ -195,7 +195,7 @@ INSTEAD = {
 KINDS = {
     "differentiable": "the gradient is the slope",
     "flat": "computed; the gradient is 0, as the slope is",
-    "ends": "a plain answer: a place, a count, a yes or no, a text",
+    "ends": "the path ends in a plain answer: a place, a count, a yes or no, a text",
     "refused": "an error that names the function and what to use instead",
     "no numbers": "takes shapes, kinds of numbers, files or settings: no Value comes into it",
 }
@@ -325,8 +325,9 @@ def described(names: list[str]) -> Function:
 
 
 def page() -> str:
-    """The tables of all namespaces, as Markdown."""
-    return "\n\n".join(table(prefix) for prefix in NAMESPACES)
+    """What the words mean, and the tables of all namespaces, as Markdown."""
+    words = ["| what happens | means |", "|---|---|", *(f"| {k} | {m} |" for k, m in KINDS.items())]
+    return "\n\n".join(["\n".join(words), *map(table, NAMESPACES)])
 
 
 def table(prefix: str) -> str:
@@ -336,6 +337,5 @@ def table(prefix: str) -> str:
     for f in functions(prefix):
         names = ", ".join(f"`{name.rpartition('.')[2]}`" for name in f.names)
         example = f"`{f.names[0]}{f.call}`" if f.call else ""
-        kind = "ends the path" if f.kind == "ends" else f.kind
-        rows.append(f"| {names} | {example} | {kind} | {f.advice.replace('|', chr(92) + '|')} |")
+        rows.append(f"| {names} | {example} | {f.kind} | {f.advice.replace('|', chr(92) + '|')} |")
     return "\n".join(rows)

@@ -330,19 +330,19 @@ def softplus(x: Array) -> Array:
 # ---------------------------------------------------------------------------- choosing
 
 
-def _if_ahead(g: Array, ahead: Array, behind: Array) -> Array:
-    """g for the input that was chosen, half of it where both were equal."""
-    return where(ahead, g, where(behind, 0.0, 0.5 * g))
+def _if_chosen(g: Array, chosen: Array, other: Array) -> Array:
+    """g for the input that was chosen, half of it where the other one was as well."""
+    return where(chosen, where(other, 0.5 * g, g), 0.0)
 
 
-def _or_missing(ahead: Array, a: Array, b: Array) -> Array:
-    """Whether a is ahead of b, as nan is of every number."""
-    return ahead | ((a != a) & (b == b))
+def _reached(x: Array, y: Array) -> Array:
+    """Whether x is the result, as nan is before every number."""
+    return (x == y) | (x != x)
 
 
 @elementwise(
-    lambda g, y, a, b: _if_ahead(g, _or_missing(a > b, a, b), _or_missing(b > a, b, a)),
-    lambda g, y, a, b: _if_ahead(g, _or_missing(b > a, b, a), _or_missing(a > b, a, b)),
+    lambda g, y, a, b: _if_chosen(g, _reached(a, y), _reached(b, y)),
+    lambda g, y, a, b: _if_chosen(g, _reached(b, y), _reached(a, y)),
     scalar=lambda a, b: a if a >= b or a != a else b,
     numpy=(np.maximum,),
     kink="where a = b, half of the slope each",
@@ -354,8 +354,8 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 @elementwise(
-    lambda g, y, a, b: _if_ahead(g, _or_missing(a < b, a, b), _or_missing(b < a, b, a)),
-    lambda g, y, a, b: _if_ahead(g, _or_missing(b < a, b, a), _or_missing(a < b, a, b)),
+    lambda g, y, a, b: _if_chosen(g, _reached(a, y), _reached(b, y)),
+    lambda g, y, a, b: _if_chosen(g, _reached(b, y), _reached(a, y)),
     scalar=lambda a, b: a if a <= b or a != a else b,
     numpy=(np.minimum,),
     kink="where a = b, half of the slope each",

@@ -123,6 +123,7 @@ def answering(function: Callable[..., Any]) -> Callable[..., Any]:
     def answer(*args: Any, **settings: Any) -> Any:
         return function(*map(_numbers, args), **{key: _numbers(x) for key, x in settings.items()})
 
+    answer.__doc__ = f"NumPy's `{function.__name__}`, about the numbers alone: a plain answer."
     return answer
 
 
