@@ -48,9 +48,11 @@ def histogram_bin_edges(
         return bins
     limits = None if range is None else tuple(map(only, range))
     edges = np.histogram_bin_edges(only(a), only(bins), limits, only(weights))
-    if range is None and not (np.size(only(a)) and np.ptp(only(a)) > 0.0):
-        return edges  # NumPy lays them around the one number there is
+    if range is None and not np.size(only(a)):
+        return edges
     low, high = (min(a), max(a)) if range is None else range
+    if only(low) == only(high):  # around the one number there is
+        low, high = low - 0.5, high + 0.5
     return linspace(low, high, len(edges))
 
 
