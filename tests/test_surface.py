@@ -295,6 +295,8 @@ polyint(v, 2, [1.0, 2.0, 3.0])
 vander(M)
 bincount([0, 1], v)
 bincount(v)
+bincount([0, 1, 2], v[:2])
+polydiv(v, 0.0 * v[:1], 3)
 cov(M, aweights=v[:2])
 cov(M[None])
 pad(v, 1, mode="empty")
@@ -316,6 +318,14 @@ def test_what_cannot_be_done_is_refused(call):
     name, _, arguments = call.partition("(")
     with pytest.raises((TypeError, ValueError, RuntimeError)):
         eval(f"np.{name}({arguments}", {"np": np, **surface.values()})
+
+
+def test_too_few_samples_warn_as_numpys():
+    """Of one sample nothing varies together: nan, and a word about it."""
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+        ours = np.cov(Value([2.0]))
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+        np.testing.assert_array_equal(ours.data, np.cov([2.0]))
 
 
 # ------------------------------------------------------------------------- methods of arrays
