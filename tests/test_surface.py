@@ -524,3 +524,19 @@ def test_numpys_functions_are_found_by_name():
         for name, function in vars(ours).items():
             if callable(function) and callable(getattr(theirs, name, None)):
                 assert getattr(theirs, name) in FROM_NUMPY
+
+
+def test_what_numpys_linalg_cannot_do_it_says_itself():
+    """An error of NumPy's own passes through as it is."""
+    with pytest.raises(TypeError, match="float16"):
+        np.linalg.det(Value(np.eye(2, dtype=np.float16)))
+
+
+def test_counts_of_plain_numbers():
+    """The functions of the package take plain numbers as NumPy's do."""
+    assert tn.bincount([0, 1, 1]).tolist() == [1, 2]
+
+
+def test_a_missing_method_can_be_looked_at():
+    """On the class it is what it is, for whoever lists the attributes."""
+    assert Value.sort.instead == "np.sort(v)"
