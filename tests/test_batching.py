@@ -139,21 +139,13 @@ def check_inside(primitive, batch):
 LAWS = {"forward": check_forward, "backward": check_backward, "inside": check_inside}
 
 
-# rules that choose their way by the numbers of one matrix: they take stacks, and no batches
-LOOKS_AT_NUMBERS = {"det", "turned"}
-
-
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
 @each(PRIMITIVES)
 @few
 @given(data=st.data())
 def test_batched_is_looped(primitive, law, data):
     """Values bit for bit, gradients through a batch and inside it but for the order of sums."""
-    if primitive.name in LOOKS_AT_NUMBERS and law is not check_forward:
-        with pytest.raises((tn.errors.TinygradNeuronError, ValueError)):
-            law(primitive, data.draw(batches(primitive, sizes=(3,))))
-    else:
-        law(primitive, data.draw(batches(primitive)))
+    law(primitive, data.draw(batches(primitive)))
 
 
 @each([p for p in PRIMITIVES if p.name != "floor_divide"])

@@ -152,7 +152,9 @@ def refuse(function: str, **settings: Any) -> None:
         if given is not None:
             raise UnsupportedError(
                 f"{function} does not take {name}={given!r:.60} for a Value.",
-                why="A keyword that is not understood would be ignored, and the result wrong.",
+                why="An array holds plain numbers: the gradient would stop there."
+                if name == "out"
+                else "A keyword that is not understood would be ignored, and the result wrong.",
                 hint=f"{function}(...) without {name}",
                 function=function,
             )
@@ -162,6 +164,12 @@ class ImmutableError(TinygradNeuronError, TypeError):
     """An attempt to change a Value that others were computed from, or that was computed."""
 
     code = "TN132"
+
+
+class MissingMethodError(TinygradNeuronError, AttributeError):
+    """A method or an attribute of NumPy's arrays that a Value does not have."""
+
+    code = "TN137"
 
 
 class RuleError(TinygradNeuronError, TypeError):

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_neuron import ops
 from tinygrad_neuron.backward import backward
-from tinygrad_neuron.doors import Data, NotComputed
+from tinygrad_neuron.doors import ONLY_ARRAYS, Data, NotComputed
 from tinygrad_neuron.errors import (
     GradientShapeError,
     ImmutableError,
@@ -32,6 +32,7 @@ from tinygrad_neuron.graph import (
     frozen,
     is_complex,
     leaves_behind,
+    only,
     plain,
     tick,
     tidy,
@@ -166,6 +167,26 @@ class Value(Node):
     def size(self) -> int:
         """How many entries."""
         return math.prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """How many bytes an entry takes."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes all entries take."""
+        return self.size * self.itemsize
+
+    @property
+    def flat(self) -> "Value":
+        """All entries in a row, to go through or to index."""
+        return ops.ravel(self)
+
+    @property
+    def device(self) -> str:
+        """Where the numbers are: "cpu", as NumPy says of its arrays."""
+        return "cpu"
 
     @property
     def dtype(self) -> "np.dtype[Any]":
@@ -423,6 +444,9 @@ class Value(Node):
     def __iter__(self) -> Iterator["Value"]:
         return (self[i] for i in range(len(self)))
 
+    def __contains__(self, x: Any) -> bool:
+        return bool(np.any(only(self) == only(x)))
+
     def __getitem__(self, index: Any) -> "Value":
         return ops.take(self, index=plain_index(index))
 
@@ -506,6 +530,10 @@ class Value(Node):
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
         return call_function(function, args, settings)
+
+
+for missing in ONLY_ARRAYS:
+    setattr(Value, missing.name, missing)
 
 
 # ------------------------------------------------------------------------------ making leaves

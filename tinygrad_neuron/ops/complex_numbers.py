@@ -4,9 +4,10 @@ import numpy as np
 
 from tinygrad_neuron.graph import Array, only
 from tinygrad_neuron.ops.angles import arctan2, rad2deg
-from tinygrad_neuron.ops.choosing import answer, sort
+from tinygrad_neuron.ops.choosing import sort
 from tinygrad_neuron.ops.linalg import as_array
 from tinygrad_neuron.ops.parts import imag, real
+from tinygrad_neuron.ops.steps import answering
 
 
 def angle(z: Array, deg: bool = False) -> Array:
@@ -34,7 +35,7 @@ def sort_complex(a: Array) -> Array:
     return sort(as_array(a) + 0j)
 
 
-isreal = answer(np.isreal)
-iscomplex = answer(np.iscomplex)
-isrealobj = answer(np.isrealobj)
-iscomplexobj = answer(np.iscomplexobj)
+isreal = answering(np.isreal)
+iscomplex = answering(np.iscomplex)
+isrealobj = answering(np.isrealobj)
+iscomplexobj = answering(np.iscomplexobj)

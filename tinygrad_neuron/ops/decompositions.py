@@ -29,7 +29,7 @@ from tinygrad_neuron.ops.linalg import (
     solutions,
 )
 from tinygrad_neuron.ops.parts import conj, imag, real_part
-from tinygrad_neuron.ops.reductions import max, sum
+from tinygrad_neuron.ops.reductions import max, min, sum
 from tinygrad_neuron.ops.shape import (
     concatenate,
     expand_dims,
@@ -225,16 +225,16 @@ def _owed_by_qr(g: Array, y: Array, a: Array) -> Array:
     beside = lower(both, -1)
     folded = beside + adjoint(beside) + _diagonal_of(real_part(both), shape_of(both)[-1])
     share = adjoint(solutions(r, adjoint(gq + matmul(q, folded))))
-    if not np.any(dependent):
+    if not np.any(plain(dependent)):
         return share
     return fixed(share, refusal="qr has no second derivative here: its columns are dependent.")
 
 
-def _dependent(r: Array, g: Array) -> Any:
+def _dependent(r: Array, g: Array) -> Array:
     """Which matrices have columns without a part of their own; none may be owed anything."""
-    steps = np.abs(np.diagonal(plain(r), axis1=-2, axis2=-1))
-    dependent = np.any(steps <= plain(rounding(steps)), axis=-1)
-    if np.any(dependent & np.any(plain(g) != 0.0, axis=(-2, -1))):
+    steps = absolute(matrix_diagonal(r))
+    dependent = min(steps, axis=-1) <= rounding(steps)[..., 0]
+    if np.any(plain(dependent) & np.any(plain(g) != 0.0, axis=(-2, -1))):
         raise NoDerivativeError(
             f"qr({THE_INPUT}) has no derivative here: its columns are dependent.",
             why="A column without a part of its own leaves the direction of Q's column open.",
@@ -242,7 +242,7 @@ def _dependent(r: Array, g: Array) -> Any:
             "that are defined there",
             function="qr",
         )
-    return dependent[..., None, None]
+    return expand_dims(dependent, axis=(-2, -1))
 
 
 @primitive(_owed_by_qr, holomorphic=False)

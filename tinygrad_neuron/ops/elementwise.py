@@ -26,7 +26,7 @@ from tinygrad_neuron.graph import (
     plain,
     unchanged,
 )
-from tinygrad_neuron.ops.parts import conj, imag, real
+from tinygrad_neuron.ops.parts import conj, imag
 
 AT_ZERO = Domain(kinks=(0.0,))
 STEP = Domain(kinks=tuple(float(k) for k in range(-8, 9)))
@@ -116,13 +116,17 @@ def _owed_to_base(g: Array, y: Array, a: Array, b: Array) -> Array:
         return 2.0 * g * a
     if type(b) is float and b != 0.0:
         return g * b * power(a, b - 1.0)
-    below = _in_full(b, y) - 1.0
-    return g * b * power(a, where((a == 0.0) & (b == 0.0), 0.0, below))
+    return g * b * power(a, _one_less(y, a, b))
+
+
+def _one_less(y: Array, a: Array, b: Array) -> Array:
+    """b - 1, but 0 for the power 0**0: its slope is owed 0 times that, and must not be nan."""
+    return where((a == 0.0) & (b == 0.0), 0.0, _in_full(b, y) - 1.0)
 
 
 @elementwise(
     _owed_to_base,
-    lambda g, y, a, b: g * y * log(_base_with_a_log(_in_full(a, y), b)),
+    lambda g, y, a, b: g * logged_power(a, b),
     holomorphic=True,
     scalar=math.pow,
     numpy=(np.power,),
@@ -138,9 +142,27 @@ def _in_full(x: Array, y: Array) -> Array:
     return x if type(x) is float else astype(x, dtype=dtype_of(y))
 
 
-def _base_with_a_log(a: Array, b: Array) -> Array:
-    """a; but 1 where a = 0 <= b: 0**b does not move with b, and log(0) would say it does."""
-    return where((a == 0.0) & ((real(b) if is_complex(b) else b) >= 0.0), 1.0, a)
+def _owed_to_logged(g: Array, y: Array, a: Array, b: Array, order: int) -> Array:
+    """By a product rule of its own: y / a would over- and underflow where the slope does not."""
+    below = _one_less(y, a, b)
+    lower = logged_power(a, below, order=order - 1) if order > 1 else power(a, below)
+    return g * (b * logged_power(a, below, order=order) + order * lower)
+
+
+@elementwise(
+    _owed_to_logged,
+    lambda g, y, a, b, order: g * logged_power(a, b, order=order + 1),
+    holomorphic=True,
+    domains=(POSITIVE, Domain()),
+)
+def logged_power(a: Array, b: Array, *, order: int = 1) -> Array:
+    """a**b * log(a)**order, the derivative of this order of a power by its exponent.
+
+    0 where a = 0 <= b: 0**b does not move with b, and log(0) would say it does.
+    """
+    y = np.power(a, b)
+    with_log = np.where((np.equal(a, 0.0)) & np.greater_equal(np.real(b), 0.0), np.ones_like(y), a)
+    return y * np.log(with_log) ** order
 
 
 @elementwise(
@@ -334,7 +356,7 @@ def sigmoid(x: Array) -> Array:
 
 
 @elementwise(
-    lambda g, y, x: where(x > 0.0, g, 0.0),
+    lambda g, y, x: where(x <= 0.0, 0.0, g),
     scalar=lambda x: x if x > 0.0 or x != x else 0.0,
     domains=(AT_ZERO,),
     kink="slope 0 at 0",
@@ -357,14 +379,19 @@ def softplus(x: Array) -> Array:
 # ---------------------------------------------------------------------------- choosing
 
 
-def _if_ahead(g: Array, ahead: Array, tie: Array) -> Array:
-    """g for the input that was chosen, half of it where both were equal."""
-    return where(ahead, g, where(tie, 0.5 * g, 0.0))
+def _if_chosen(g: Array, chosen: Array, other: Array) -> Array:
+    """g for the input that was chosen, half of it where the other one was as well."""
+    return where(chosen, where(other, 0.5 * g, g), 0.0)
+
+
+def _reached(x: Array, y: Array) -> Array:
+    """Whether x is the result, as nan is before every number."""
+    return (x == y) | (x != x)
 
 
 @elementwise(
-    lambda g, y, a, b: _if_ahead(g, a > b, a == b),
-    lambda g, y, a, b: _if_ahead(g, b > a, a == b),
+    lambda g, y, a, b: _if_chosen(g, _reached(a, y), _reached(b, y)),
+    lambda g, y, a, b: _if_chosen(g, _reached(b, y), _reached(a, y)),
     scalar=lambda a, b: a if a >= b or a != a else b,
     numpy=(np.maximum,),
     kink="where a = b, half of the slope each",
@@ -376,8 +403,8 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 @elementwise(
-    lambda g, y, a, b: _if_ahead(g, a < b, a == b),
-    lambda g, y, a, b: _if_ahead(g, b < a, a == b),
+    lambda g, y, a, b: _if_chosen(g, _reached(a, y), _reached(b, y)),
+    lambda g, y, a, b: _if_chosen(g, _reached(b, y), _reached(a, y)),
     scalar=lambda a, b: a if a <= b or a != a else b,
     numpy=(np.minimum,),
     kink="where a = b, half of the slope each",

@@ -159,7 +159,7 @@ def _share_at(g: Array, y: Array, x: Array, new: Array, index: Any) -> tuple[Arr
     """Who reached the maximum, x or what was put there, and what each of them is owed."""
     elsewhere = np.ones(shape_of(x), bool)
     elsewhere[index] = False  # there x is kept, also where it is nan and equals nothing
-    kept, reached = (x == y) | elsewhere, new == take(y, index=index)
+    kept, reached = (x == y) | elsewhere | (x != x), (new == take(y, index=index)) | (new != new)
     counts = scatter(where(reached, 1.0, 0.0), index=index, shape=shape_of(x))
     return kept, reached, g / (where(kept, 1.0, 0.0) + counts)
 

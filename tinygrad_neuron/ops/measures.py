@@ -33,7 +33,8 @@ from tinygrad_neuron.ops.shape import (
 # -------------------------------------------------------------------------------- lengths
 
 
-def _largest(x: Array, axis: Axes) -> Array:
+@primitive(None, steep=False)
+def magnitude(x: Array, *, axis: Axes = None) -> Array:
     """A power of two near the largest entry, to divide by; 1 where that would not help."""
     top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
     usable = (top > 0.0) & np.isfinite(top)
@@ -59,7 +60,7 @@ def euclidean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     limits = np.finfo(x.dtype)
     if np.all((squares > limits.tiny / limits.eps) & (squares < limits.max)):
         return np.sqrt(squares)
-    unit = _largest(x, axis)
+    unit = magnitude(x, axis=axis)
     scaled = np.sqrt(np.add.reduce(np.square(x / unit), axis=axis, keepdims=True)) * unit
     return scaled if keepdims else np.squeeze(scaled, axis)
 
@@ -80,7 +81,7 @@ def _steepest(g: Array, y: Array, x: Array, order: float, axis: Axes, keepdims: 
 def power_norm(x: Array, *, order: float = 2.0, axis: Axes = None, keepdims: bool = False) -> Array:
     """The sum of |x|**order, to the power of 1 / order, scaled so that it does not overflow."""
     x = np.asarray(x)
-    unit = _largest(x, axis)
+    unit = magnitude(x, axis=axis)
     with np.errstate(divide="ignore"):
         total = np.add.reduce(np.abs(x / unit) ** order, axis=axis, keepdims=True)
         scaled = total ** (1.0 / order) * unit
@@ -190,7 +191,7 @@ def _as_matrices(numbers: Array) -> Array:
 
 def _cofactors(a: Array) -> Array:
     """The derivative of the determinant, from a matrix whose largest entry is about 1."""
-    unit = _largest(plain(a), (-2, -1))  # a constant: the determinant of c * a is c**n times a's
+    unit = magnitude(a, axis=(-2, -1))  # a constant: the determinant of c * a is c**n times a's
     return unit ** (shape_of(a)[-1] - 1.0) * _cofactors_near_one(a / unit)
 
 

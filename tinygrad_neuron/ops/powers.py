@@ -155,9 +155,14 @@ def frexp(x: Array) -> tuple[Array, Array]:
 # -------------------------------------------------------------------------------- choices
 
 
+def _if_chosen(g: Array, y: Array, a: Array, b: Array) -> Array:
+    """g for a if it is y, half of it where b is so too; two that are missing are a tie."""
+    return where((a == b) | (y != y), 0.5 * g, where(a == y, g, 0.0))
+
+
 @elementwise(
-    lambda g, y, a, b: where(a == b, 0.5 * g, where(a == y, g, 0.0)),
-    lambda g, y, a, b: where(a == b, 0.5 * g, where(b == y, g, 0.0)),
+    lambda g, y, a, b: _if_chosen(g, y, a, b),
+    lambda g, y, a, b: _if_chosen(g, y, b, a),
     scalar=lambda a, b: a if a >= b or b != b else b,
     numpy=(np.fmax,),
     kink="where a = b, half of the slope each",
@@ -169,8 +174,8 @@ def fmax(a: Array, b: Array) -> Array:
 
 
 @elementwise(
-    lambda g, y, a, b: where(a == b, 0.5 * g, where(a == y, g, 0.0)),
-    lambda g, y, a, b: where(a == b, 0.5 * g, where(b == y, g, 0.0)),
+    lambda g, y, a, b: _if_chosen(g, y, a, b),
+    lambda g, y, a, b: _if_chosen(g, y, b, a),
     scalar=lambda a, b: a if a <= b or b != b else b,
     numpy=(np.fmin,),
     kink="where a = b, half of the slope each",

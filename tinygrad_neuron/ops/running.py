@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.errors import UnsupportedError, refuse
 from tinygrad_neuron.graph import Array, Domain, dtype_of, is_complex, only, primitive
 from tinygrad_neuron.ops.elementwise import isnan, logical_not, remainder, select
 from tinygrad_neuron.ops.parts import conj, imag, real
@@ -15,7 +15,6 @@ from tinygrad_neuron.ops.reductions import (
     cumprod,
     in_precision,
     keyworded,
-    refuse_out,
     sum,
 )
 from tinygrad_neuron.ops.shape import (
@@ -48,7 +47,7 @@ def _ones(x: Array, axis: int) -> tuple[int, ...]:
 
 
 def _cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: Any = None) -> Array:
-    refuse_out("cumsum", out)
+    refuse("np.cumsum", out=out)
     return cumsum(in_precision("cumsum", x, dtype), axis=axis)
 
 
@@ -112,7 +111,7 @@ def cumulative_sum(
     >>> cumulative_sum([1.0, 2.0, 3.0], include_initial=True).tolist()
     [0.0, 1.0, 3.0, 6.0]
     """
-    refuse_out("cumulative_sum", out)
+    refuse("np.cumulative_sum", out=out)
     return _with_initial(cumsum, 0.0, x, axis, dtype, include_initial)
 
 
@@ -126,7 +125,7 @@ def cumulative_prod(
     include_initial: bool = False,
 ) -> Array:
     """The running products; with `include_initial` the empty product 1 in front."""
-    refuse_out("cumulative_prod", out)
+    refuse("np.cumulative_prod", out=out)
     return _with_initial(cumprod, 1.0, x, axis, dtype, include_initial)
 
 
