@@ -27,6 +27,8 @@ LAYERS = (
     {"nn", "losses", "optim"},
     {"micrograd", "train"},
     {"lesson"},
+    {"expressions"},
+    {"check_command"},
     {"cli"},
     {"__main__", "__init__"},
 )

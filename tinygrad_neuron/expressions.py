@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tinygrad_neuron import linalg, losses, ops
 from tinygrad_neuron.lesson.mistakes import UsageError
 
@@ -50,7 +52,14 @@ def _public(module: Any) -> dict[str, Callable[..., Any]]:
     }
 
 
-FUNCTIONS = _public(losses) | _public(linalg) | _public(ops)
+def _under_numpys_names() -> dict[str, Callable[..., Any]]:
+    """The primitives under all the names that NumPy has for them: abs, acos, pow."""
+    ours = {id(f): p for p in ops.PRIMITIVES for f in p.numpy}
+    return {name: ours[id(f)] for name, f in vars(np).items() if id(f) in ours}
+
+
+FUNCTIONS = _public(losses) | _public(linalg) | _under_numpys_names() | _public(ops)
+FUNCTIONS.pop("get")  # of a loss by its name
 
 
 @dataclass(frozen=True)
@@ -85,10 +94,12 @@ def parse(text: str) -> Expression:
         raise UsageError(f"A formula of {len(text)} characters is longer than {LONGEST}.")
     try:
         tree = ast.parse(text.replace("^", "**"), mode="eval").body
-        names = tuple(dict.fromkeys(_names(tree)))
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+    except (SyntaxError, MemoryError, RecursionError):
         raise UsageError(f"{text!r} is not a formula.", hint='"sin(w*x) + b"') from None
-    return Expression(text, tree, names)
+    try:
+        return Expression(text, tree, tuple(dict.fromkeys(_names(tree))))
+    except RecursionError:
+        raise UsageError(f"{text[:40]}... is nested too deeply.") from None
 
 
 def _names(node: ast.AST) -> Iterator[str]:
@@ -98,7 +109,8 @@ def _names(node: ast.AST) -> Iterator[str]:
             if name not in NUMBERS:
                 yield name
         case ast.Constant(value=value):
-            _number(value)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise UsageError(f"{value!r} is not a number.")
         case ast.Call(func=called, args=args, keywords=words):
             _function(called)
             for part in args:
@@ -125,7 +137,7 @@ def _value(node: ast.AST, known: Mapping[str, Any]) -> Any:
     match node:
         case ast.Name(id=name):
             return known[name] if name in known else NUMBERS[name]
-        case ast.Constant(value=value):
+        case ast.Constant(value=int() | float() as value):
             return float(value)
         case ast.Call(func=called, args=args, keywords=words):
             settings = {str(word.arg): _setting(word.value) for word in words}
@@ -155,22 +167,17 @@ def _setting(node: ast.AST) -> Any:
         raise _refused(node) from None
 
 
-def _number(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise UsageError(f"{value!r} is not a number.", hint="numbers, names and functions")
-
-
 def _function(node: ast.AST) -> Callable[..., Any]:
     """The function of this package that a call names."""
-    name = ast.unparse(node)
-    bare = name.rpartition(".")
-    if bare[0] not in ("", *MODULES) or bare[2] not in FUNCTIONS:
-        near = difflib.get_close_matches(bare[2], FUNCTIONS, n=1)
-        raise UsageError(
-            f"There is no function {name}" + (f"; did you mean {near[0]}?" if near else "."),
-            why="A formula may call the functions of this package.",
-        )
-    return FUNCTIONS[bare[2]]
+    module, _, name = ast.unparse(node).rpartition(".")
+    if module in ("", *MODULES) and name in FUNCTIONS:
+        return FUNCTIONS[name]
+    near = difflib.get_close_matches(name, FUNCTIONS, n=1)
+    raise UsageError(
+        f"There is no function {ast.unparse(node)}"
+        + (f"; did you mean {near[0]}?" if near else "."),
+        why="A formula may call the functions of this package.",
+    )
 
 
 def _refused(node: ast.AST) -> UsageError:

@@ -57,7 +57,7 @@ def adversarial(domain: Domain = ANYWHERE, dtype: Any = float) -> Strategy:
     >>> find(adversarial(Domain(low=-1.0, high=1.0)), lambda x: 0.5 < x < 1.0)
     0.99999999
     """
-    extreme = EXTREME if np.finfo(dtype).max > EXTREME else EXTREME_FLOAT32
+    extreme = EXTREME if float(np.finfo(dtype).max) > EXTREME else EXTREME_FLOAT32
     ends = [e for e in (domain.low, domain.high) if math.isfinite(e)]
     edges = [e + way * 1e-8 for e in ends for way in (1.0, -1.0)]
     sizes = [0.0, 1.0, 40.0, 1e3, 1e-8, extreme, 1.0 / extreme]
