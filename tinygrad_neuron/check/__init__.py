@@ -1,0 +1,9 @@
+"""Gradient checks that can be trusted: against finite differences that know their own error."""
+
+from tinygrad_neuron.check.gradients import (
+    assert_grad as assert_grad,
+    check_grad as check_grad,
+    check_gradient as check_gradient,
+    check_vjp as check_vjp,
+)
+from tinygrad_neuron.check.report import Finding as Finding, Report as Report
