@@ -13,7 +13,7 @@ from tinygrad_neuron.lesson.mistakes import UsageError
 MODULE = """
 import numpy as np
 import tinygrad_neuron as tn
-from tinygrad_neuron.check.properties import given_gradcheck
+from tinygrad_neuron.check import given_gradcheck
 from tinygrad_neuron.check.strategies import arrays
 
 

@@ -10,8 +10,7 @@ import pytest
 from mutants import Mutant, all_mutants, some_calls, some_mutants
 
 import tinygrad_neuron as tn
-from tinygrad_neuron.check import check_grad
-from tinygrad_neuron.check.properties import check_cases
+from tinygrad_neuron.check import check_cases, check_grad
 from tinygrad_neuron.check.strategies import (
     adversarial_calls_of,
     calls_of,

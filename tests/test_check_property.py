@@ -183,7 +183,7 @@ def test_random_inputs_need_no_hypothesis():
     program = (
         "import sys; sys.modules['hypothesis'] = None\n"
         "import tinygrad_neuron as tn\n"
-        "from tinygrad_neuron.check.properties import check_random\n"
+        "from tinygrad_neuron.check import check_random\n"
         "print(check_random(lambda w, x: tn.sum(tn.exp(w @ x)), (2, 3), (3,), examples=5).status)\n"
     )
     assert run(program) == "passed\n"

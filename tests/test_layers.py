@@ -24,6 +24,7 @@ LAYERS = (
     {"value"},
     {"batching"},
     {"transforms"},
+    {"check"},
     {"nn", "losses", "optim"},
     {"micrograd", "train"},
     {"lesson"},

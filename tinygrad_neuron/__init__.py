@@ -5,11 +5,18 @@ gradients), `optim` (how gradients become better weights).
 """
 
 from tinygrad_neuron import (
+    check as check,
     errors as errors,
     linalg as linalg,
     losses as losses,
     ops as ops,
     optim as optim,
+)
+from tinygrad_neuron.check import (
+    assert_grad as assert_grad,
+    check_grad as check_grad,
+    check_gradient as check_gradient,
+    check_vjp as check_vjp,
 )
 from tinygrad_neuron.graph import (
     elementwise as elementwise,
