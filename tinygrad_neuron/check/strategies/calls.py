@@ -496,6 +496,7 @@ NARROW = {
     *("fixed", "inv", "det", "logabsdet", "signdet", "square_root", "turned", "complement"),
     *("stretched", "spectrum", "general_spectrum", "pseudoinverse", "power_norm", "solutions"),
     *("unwrap", "remainder", "floor_divide", "fmod", "of_rank"),
+    *("floor", "ceil", "rint", "round", "trunc"),  # beyond 2^53 they change nothing
 }
 """Those that know no extreme numbers."""
 
