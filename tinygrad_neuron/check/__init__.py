@@ -6,4 +6,5 @@ from tinygrad_neuron.check.gradients import (
     check_gradient as check_gradient,
     check_vjp as check_vjp,
 )
+from tinygrad_neuron.check.own import elementwise as elementwise, primitive as primitive
 from tinygrad_neuron.check.report import Finding as Finding, Report as Report
