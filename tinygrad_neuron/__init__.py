@@ -17,13 +17,10 @@ from tinygrad_neuron.check import (
     check_grad as check_grad,
     check_gradient as check_gradient,
     check_vjp as check_vjp,
-)
-from tinygrad_neuron.graph import (
     elementwise as elementwise,
-    history as history,
-    no_grad as no_grad,
     primitive as primitive,
 )
+from tinygrad_neuron.graph import history as history, no_grad as no_grad
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
 from tinygrad_neuron.ops import (
     absolute as absolute,

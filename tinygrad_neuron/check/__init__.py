@@ -6,6 +6,7 @@ from tinygrad_neuron.check.gradients import (
     check_gradient as check_gradient,
     check_vjp as check_vjp,
 )
+from tinygrad_neuron.check.own import elementwise as elementwise, primitive as primitive
 from tinygrad_neuron.check.properties import (
     PropertyReport as PropertyReport,
     check_cases as check_cases,

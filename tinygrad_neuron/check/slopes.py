@@ -90,7 +90,6 @@ class Judge:
         self.corners: set[int] = set()  # the cotangents for which some entry has no single slope
         self.unseen: set[tuple[str, tuple[int, ...] | None]] = set()
         self.resolution = 0.0
-        self.numeric = np.full(shape, np.nan)  # the Jacobian that was seen, as far as it was
 
     def run(self) -> list[Finding]:
         """Look along every direction; the worst of each input, and what did not pass."""
@@ -114,6 +113,12 @@ class Judge:
     def findings(self) -> list[Finding]:
         """The worst of each input, for each status that it has somewhere."""
         return [finding for _, finding in self.best.values()]
+
+    def seen_everywhere(self) -> Row:
+        """Every slope that is seen, by entry: a row for each cotangent."""
+        found = [self._climb(i, _part(self.step, [i])) for i in range(len(self.step))]
+        slopes = [(case.found.said + case.seen.gap) / self.step[case.entry] for case in found]
+        return np.array(slopes).T
 
     # -------------------------------------------------------------------------- looking
 
@@ -308,9 +313,6 @@ class Judge:
 
     def _note(self, case: Case, which: Row) -> None:
         """Remember the worst of what passed, and how small an error would have been seen."""
-        if case.entry is not None:
-            seen = (case.found.said + case.seen.gap) / case.way[case.entry]
-            self.numeric[which, case.entry] = seen[which]
         if not which.any():
             return
         size = case.seen.size
@@ -323,9 +325,6 @@ class Judge:
     def _add(
         self, status: Status, case: Case, k: int, reason: str, said: float | None = None
     ) -> None:
-        if case.entry is not None:
-            seen = (case.found.said[k] + case.seen.gap[k]) / case.way[case.entry]
-            self.numeric[k, case.entry] = seen
         finding = self._finding(status, case, reason, k)
         finding = finding if said is None else replace(finding, analytic=said)
         self._keep(finding, _gravity(case, k))
@@ -375,7 +374,8 @@ def _between(sides: Corner, k: int, rounding: float) -> bool:
     return bool(sides.low[k] - margin <= 0.0 <= sides.high[k] + margin)
 
 
-def _part(way: Row, entries: Row) -> Row:
+def _part(way: Row, entries: Row | list[int]) -> Row:
+    """A direction in which only some entries move."""
     part = np.zeros(len(way))
     part[entries] = way[entries]
     return part
