@@ -174,7 +174,7 @@ def declared_again(primitive, position=0, wrong=lambda right, *args, **more: rig
         primitive, lambda *a, **more: wrong(right, *a, **more)
     )
     traits = {trait: getattr(primitive, trait) for trait in TRAITS}
-    return tn.primitive(*rules, **traits)(primitive.forward)
+    return tn.primitive(*rules, check=False, **traits)(primitive.forward)
 
 
 def with_signature(primitive, rule):

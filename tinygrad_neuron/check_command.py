@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.check import Report, check_grad, samples
+from tinygrad_neuron.errors import WrongRuleError
 from tinygrad_neuron.expressions import Expression, parse
 from tinygrad_neuron.lesson.mistakes import UsageError
 from tinygrad_neuron.lesson.text import PLAIN, Look, words, wrapped
@@ -76,11 +77,11 @@ def run(target: str, typed: Sequence[str], *, order: int = 1, seed: int = 0) -> 
         if text and CALL.fullmatch(text):
             drawn[name] = text
     chosen = {name: _setting(given[name]) for name in settings if name in given}
-    report = check_grad(
-        lambda *xs: function(*xs, **chosen),
-        *(_named(x, name) for name, x in inputs.items()),
-        order=order,
-    )
+    named = [_named(x, name) for name, x in inputs.items()]
+    try:
+        report = check_grad(lambda *xs: function(*xs, **chosen), *named, order=order)
+    except WrongRuleError as error:  # a primitive of one's own, on its first use
+        report = error.report
     return Checked(target, inputs, report, drawn)
 
 
