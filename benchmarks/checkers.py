@@ -26,7 +26,7 @@ from hypothesis import given, settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from mutants import RULED, Mutant, drawing, some_calls, some_mutants
+from mutants import RULED, Mutant, drawing, mutant as mutant, some_calls, some_mutants
 
 import tinygrad_neuron as tn
 from tinygrad_neuron.backward import sweep
@@ -99,7 +99,7 @@ def fixed_step(problem: Problem, order: int) -> bool:
     xs = problem.inputs
     if order == 2:
         g = normal(problem.forward(*xs).shape)
-        xs, pull = [g, *xs], lambda hs, *at: problem.pull_again(hs, *at)  # noqa: E731
+        xs, pull = [g, *xs], lambda hs, *at: problem.pull_again(hs, *at)
         f = lambda *at: np.concatenate([p.ravel() for p in problem.pull(*at)])  # noqa: E731
     ways = [normal(x.shape) for x in xs]
     size = np.sqrt(sum(np.sum(w * w) for w in ways))
@@ -276,13 +276,13 @@ def objects(check: Check, call: Call, order: int, score: Score) -> bool:
 
 def hunt(check: Check, mutants: Iterable[Mutant], examples: int, score: Score) -> None:
     """Show a checker every mutant, call by call, until it objects."""
-    for mutant in mutants:
-        calls = mixed(some_calls(mutant.right))[:examples]
-        spoilt = (Call(mutant.primitive, c.inputs, c.settings) for c in calls)
-        if any(objects(check, call, mutant.order, score) for call in spoilt):
-            score.caught[mutant.order] += 1
+    for made in mutants:
+        calls = mixed(some_calls(made.right))[:examples]
+        spoilt = (Call(made.primitive, c.inputs, c.settings) for c in calls)
+        if any(objects(check, call, made.order, score) for call in spoilt):
+            score.caught[made.order] += 1
         else:
-            score.escaped[mutant.order].append(str(mutant))
+            score.escaped[made.order].append(str(made))
 
 
 def mixed(calls: Sequence[Call]) -> list[Call]:

@@ -4,13 +4,15 @@ Hundreds of mutants of the real primitives' rules, and calls and programs withou
 gradients are right. What runs by default is a slice; `-m deep` runs all of it.
 """
 
+import itertools
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 from mutants import Mutant, all_mutants, some_calls, some_mutants
 
 import tinygrad_neuron as tn
-from tinygrad_neuron.check import check_cases, check_grad
+from tinygrad_neuron.check import check_cases, check_grad, check_vjp
 from tinygrad_neuron.check.strategies import (
     adversarial_calls_of,
     calls_of,
@@ -55,6 +57,153 @@ def test_wrong_rules_of_every_family_are_caught():
     count, free = escaped(all_mutants())
     print(f"{count} mutants, {len(free)} escaped: {free}")
     assert len(free) <= (1.0 - CAUGHT) * count, free
+
+
+# ------------------------------------------------------------- gradients from anywhere else
+
+A = np.array([[0.3, -1.5], [2.0, 0.7]])
+B = np.array([[1.1, 0.4], [-0.6, 3.0]])
+ROW = np.array([0.4, -1.2])
+    np.array([[0.3, -1.5], [2.0, 0.7]]),
+    np.array([[1.1, 0.4], [-0.6, 3.0]]),
+    np.array([0.4, -1.2]),
+)
+COUNT = itertools.count()
+
+
+def written_into(v, x):
+    """Right, but the cotangent is doubled on the way."""
+    share = v * np.cos(x)
+    v *= 2.0
+    return share
+
+
+def input_moved(v, x):
+    """Right, but the input is another one afterwards."""
+    share = v * np.cos(x)
+    x += 1.0
+    return share
+
+
+# the function, the gradient it has, the inputs, and wrong gradients by what is wrong with them
+BY_HAND = {
+    "sine": (
+        np.sin,
+        lambda v, x: v * np.cos(x),
+        (A,),
+        {
+            "gradient of float32": lambda v, x: (v * np.cos(x)).astype(np.float32),
+            "one factor of float32": lambda v, x: v * np.cos(x).astype(np.float32),
+            "right for a cotangent in rows": lambda v, x: (
+                np.ravel(v, "K").reshape(2, 2) * np.cos(x)
+            ),
+            "right the first time": lambda v, x: v * np.cos(x) * (1.0 + next(COUNT) % 2),
+            "writes into its cotangent": written_into,
+            "writes into its input": input_moved,
+            "one too many axes": lambda v, x: (v * np.cos(x))[None],
+            "random": lambda v, x: v * np.cos(x) * np.random.default_rng().uniform(),
+            "transposed": lambda v, x: (v * np.cos(x)).T,
+        },
+    ),
+    "a single number": (
+        lambda x: x * x,
+        lambda v, x: v * 2.0 * x,
+        (1.5,),
+        {"an array of one number": lambda v, x: np.atleast_1d(v * 2.0 * x)},
+    ),
+    "product": (
+        np.multiply,
+        lambda v, a, b: (v * b, (v * a).sum(axis=0)),
+        (A, ROW),
+        {
+            "missing un-broadcast": lambda v, a, b: (v * b, v * a),
+            "summed over the other axis": lambda v, a, b: (v * b, (v * a).sum(axis=1)),
+            "mean instead of the sum": lambda v, a, b: (v * b, (v * a).mean(axis=0)),
+            "arguments swapped": lambda v, a, b: (v * a, (v * b).sum(axis=0)),
+            "one of the two uses": lambda v, a, b: (v * b, (v * a)[0]),
+        },
+    ),
+    "matrix product": (
+        np.matmul,
+        lambda v, a, b: (v @ b.T, a.T @ v),
+        (A, B),
+        {
+            "missing transpose": lambda v, a, b: (v @ b, a.T @ v),
+            "the other missing transpose": lambda v, a, b: (v @ b.T, a @ v),
+            "factors in the wrong order": lambda v, a, b: (b.T @ v, a.T @ v),
+        },
+    ),
+    "row times matrix": (
+        np.matmul,
+        lambda v, a, b: (b @ v, np.outer(a, v)),
+        (ROW, B),
+        {
+            "as if it were a matrix": lambda v, a, b: ((v[None] @ b.T), np.outer(a, v)),
+            "outer product turned": lambda v, a, b: (b @ v, np.outer(v, a)),
+        },
+    ),
+    "used twice": (
+        lambda x: x * np.sin(x),
+        lambda v, x: v * (np.sin(x) + x * np.cos(x)),
+        (ROW,),
+        {
+            "the first use forgotten": lambda v, x: v * x * np.cos(x),
+            "the second use forgotten": lambda v, x: v * np.sin(x),
+        },
+    ),
+    "product of all": (
+        np.prod,
+        lambda v, x: v * np.prod(x) / x,
+        (ROW,),
+        {"a guard of 1e-8": lambda v, x: v * np.prod(x) / (x + 1e-8)},
+    ),
+    "root": (
+        np.sqrt,
+        lambda v, x: v * 0.5 / np.sqrt(x),
+        (np.abs(A),),
+        {"1e-4 under the root": lambda v, x: v * 0.5 / np.sqrt(x + 1e-4)},
+    ),
+    "mean along an axis": (
+        lambda x: np.mean(x, axis=0),
+        lambda v, x: np.broadcast_to(v / 2.0, x.shape),
+        (A,),
+        {
+            "divided by all": lambda v, x: np.broadcast_to(v / 4.0, x.shape),
+            "not divided": lambda v, x: np.broadcast_to(v, x.shape),
+            "along the other axis": lambda v, x: np.broadcast_to(v / 2.0, x.shape).T,
+        },
+    ),
+    "largest": (
+        np.max,
+        lambda v, x: v * (x == x.max()) / np.sum(x == x.max()),
+        (np.array([1.0, 3.0, 3.0]),),
+        {"all of it to each that ties": lambda v, x: v * (x == x.max())},
+    ),
+    "softmax": (
+        lambda x: np.exp(x) / np.exp(x).sum(),
+        lambda v, x: np.exp(x) / np.exp(x).sum() * (v - v @ np.exp(x) / np.exp(x).sum()),
+        (ROW,),
+        {"the diagonal alone": lambda v, x: v * np.exp(x) / np.exp(x).sum()},
+    ),
+}
+WRONG = [
+    pytest.param(f, wrong, inputs, id=f"{name}, {what}")
+    for name, (f, _, inputs, wrongs) in BY_HAND.items()
+    for what, wrong in wrongs.items()
+]
+
+
+@pytest.mark.parametrize(("f", "wrong", "inputs"), WRONG)
+def test_wrong_gradients_written_by_hand_are_caught(f, wrong, inputs):
+    """At one place, without an engine in between: shape, dtype, layout and state show as well."""
+    assert check_vjp(f, wrong, *(np.copy(x)[()] for x in inputs)).status == "failed"
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_right_gradients_written_by_hand_pass(name):
+    """Of the same functions."""
+    f, right, inputs, _ = BY_HAND[name]
+    assert check_vjp(f, right, *inputs)
 
 
 # ------------------------------------------------------------------------- right gradients
