@@ -64,10 +64,6 @@ def test_wrong_rules_of_every_family_are_caught():
 A = np.array([[0.3, -1.5], [2.0, 0.7]])
 B = np.array([[1.1, 0.4], [-0.6, 3.0]])
 ROW = np.array([0.4, -1.2])
-    np.array([[0.3, -1.5], [2.0, 0.7]]),
-    np.array([[1.1, 0.4], [-0.6, 3.0]]),
-    np.array([0.4, -1.2]),
-)
 COUNT = itertools.count()
 
 
