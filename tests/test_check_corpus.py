@@ -47,9 +47,17 @@ AT_PLACES = {
         lambda x: -0.5 / np.sqrt(1.0 - x),
         [0.5, 1.0 - 1e-3, 1.0 - 2.0**-20, 1.0 - 2.0**-30],
     ),
-    "arcsin near 1": (np.arcsin, lambda x: 1 / np.sqrt(1 - x) / np.sqrt(1 + x), [0.9, 1 - 2.0**-20]),
+    "arcsin near 1": (
+        np.arcsin,
+        lambda x: 1 / np.sqrt(1 - x) / np.sqrt(1 + x),
+        [0.9, 1 - 2.0**-20],
+    ),
     "arctanh near 1": (np.arctanh, lambda x: 1 / (1 - x) / (1 + x), [0.9, 1 - 2.0**-20]),
-    "stiff exponential": (lambda x: np.exp(-1e6 * x), lambda x: -1e6 * np.exp(-1e6 * x), [0.0, 1e-6]),
+    "stiff exponential": (
+        lambda x: np.exp(-1e6 * x),
+        lambda x: -1e6 * np.exp(-1e6 * x),
+        [0.0, 1e-6],
+    ),
     "stiff sigmoid": (
         lambda x: sigmoid(1e5 * (x - 1.0)),
         lambda x: 1e5 * sigmoid(1e5 * (x - 1.0)) * sigmoid(-1e5 * (x - 1.0)),
@@ -62,11 +70,31 @@ AT_PLACES = {
         [0.3, 1.0],
     ),
     "high above 0": (lambda x: 1e10 + 1e-4 * x, lambda x: 1e-4, [1.0, 3.0, 1e3]),
-    "runge": (lambda x: 1 / (1 + 25 * x * x), lambda x: -50 * x / (1 + 25 * x * x) ** 2, [0.0, 0.2, 5]),
-    "gauss, far out": (lambda x: np.exp(-x * x), lambda x: -2 * x * np.exp(-x * x), [0.0, 5.0, 20.0]),
-    "polynomial with a double root": (lambda x: (x - 1) ** 2, lambda x: 2 * (x - 1), [1.0, 1 + 1e-9]),
-    "expanded double root": (lambda x: x * x - 2 * x + 1, lambda x: 2 * x - 2, [1.0, 1 + 1e-6, 2.0]),
-    "x to the 1.5 from 0": (lambda x: abs(x) ** 1.5, lambda x: 1.5 * abs(x) ** 0.5 * np.sign(x), [0.0]),
+    "runge": (
+        lambda x: 1 / (1 + 25 * x * x),
+        lambda x: -50 * x / (1 + 25 * x * x) ** 2,
+        [0.0, 0.2, 5],
+    ),
+    "gauss, far out": (
+        lambda x: np.exp(-x * x),
+        lambda x: -2 * x * np.exp(-x * x),
+        [0.0, 5.0, 20.0],
+    ),
+    "polynomial with a double root": (
+        lambda x: (x - 1) ** 2,
+        lambda x: 2 * (x - 1),
+        [1.0, 1 + 1e-9],
+    ),
+    "expanded double root": (
+        lambda x: x * x - 2 * x + 1,
+        lambda x: 2 * x - 2,
+        [1.0, 1 + 1e-6, 2.0],
+    ),
+    "x to the 1.5 from 0": (
+        lambda x: abs(x) ** 1.5,
+        lambda x: 1.5 * abs(x) ** 0.5 * np.sign(x),
+        [0.0],
+    ),
     "zero everywhere": (lambda x: 0.0 * x, lambda x: 0.0, [0.0, 1.0, 1e9]),
     "five everywhere": (lambda x: 5.0 + 0.0 * x, lambda x: 0.0, [0.0, 1.0, 1e9]),
 }
@@ -114,7 +142,11 @@ ARRAYS = {
         lambda a: np.linalg.inv(a).T,
         np.array([[2.0, 0.3], [-0.1, 1e-4]]),
     ),
-    "many entries": (lambda x: np.sum(np.tanh(x)), lambda x: 1 / np.cosh(x) ** 2, np.linspace(-3, 3, 500)),
+    "many entries": (
+        lambda x: np.sum(np.tanh(x)),
+        lambda x: 1 / np.cosh(x) ** 2,
+        np.linspace(-3, 3, 500),
+    ),
 }
 HILBERT = 1.0 / (np.arange(5)[:, None] + np.arange(5) + 1.0)
 
@@ -195,7 +227,9 @@ def judged(f, slope, x):
         return check_gradient(f, lambda x: np.float64(said), float(x))
 
 
-@pytest.mark.parametrize(("f", "g", "x"), [c[1:] for c in SCALAR_CASES], ids=[c[0] for c in SCALAR_CASES])
+@pytest.mark.parametrize(
+    ("f", "g", "x"), [c[1:] for c in SCALAR_CASES], ids=[c[0] for c in SCALAR_CASES]
+)
 def test_a_right_slope_passes(f, g, x):
     """Over four hundred powers of ten, beside poles and edges, stiff, wavy and flat."""
     report = judged(f, g, x)

@@ -577,7 +577,7 @@ def test_a_rule_of_the_wrong_shape(share):
 def test_a_number_wants_a_number(given):
     """The gradient of a single number is not an array of one."""
 
-    @tn.primitive(lambda g, y, x: g * given)
+    @tn.primitive(lambda g, y, x: g * given, check=False)
     def identity(x):
         return x * 1.0
 

@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.check.examination import examined
-from tinygrad_neuron.check.pair import Arrays, Pair, moves, number, of_function, of_values, row, taken_apart
+from tinygrad_neuron.check.pair import (
+    Arrays,
+    Pair,
+    moves,
+    number,
+    of_function,
+    of_values,
+    row,
+    taken_apart,
+)
 from tinygrad_neuron.check.report import Finding, Report
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.errors import GradientShapeError, caller, file_and_line, place

@@ -71,7 +71,9 @@ def _finest(jump: Row, blur: Row) -> Row | None:
         return None
     able = np.flatnonzero(blur < jump[shown[-1]])
     last = able[-1] if len(able) else 0
-    return np.arange(last - 2, last + 1) if last >= 2 and (jump[last - 2 : last] > 0).all() else None
+    return (
+        np.arange(last - 2, last + 1) if last >= 2 and (jump[last - 2 : last] > 0).all() else None
+    )
 
 
 def around_ties(pair: Pair, way: Row, step: Row, weight: Row, owed: Row) -> Corner | None:
@@ -102,8 +104,11 @@ def broken(x: Row, step: Row) -> list[Row]:
     least = np.full(len(distinct), np.inf)
     np.minimum.at(least, which, step)
     gap = np.where(size > 1, least[which] * APART / size, 0.0)
-    return [x + sign * gap * ((rank + turn) % size - size / 2.0 + 0.25)
-            for turn in turns for sign in (1.0, -1.0)]
+    return [
+        x + sign * gap * ((rank + turn) % size - size / 2.0 + 0.25)
+        for turn in turns
+        for sign in (1.0, -1.0)
+    ]
 
 
 class _Elsewhere:

@@ -197,9 +197,7 @@ def _swept(ys: list[Any], vs: Arrays, xs: list[Value]) -> Arrays:
 # --------------------------------------------------------------------- from plain NumPy functions
 
 
-def of_pullback(
-    f: Callable[..., Any], vjp: Callable[..., Any], args: tuple[Any, ...]
-) -> Pair:
+def of_pullback(f: Callable[..., Any], vjp: Callable[..., Any], args: tuple[Any, ...]) -> Pair:
     """The pair of a NumPy function and `vjp(v, *inputs)`, which gives an answer for each input."""
     moving, names, filled = taken_apart(args)
     kind = f(*filled([np.array(x) for x in moving]))
@@ -265,12 +263,16 @@ def taken_apart(
             whole[i] = x
         return rebuilt(args, whole)
 
-    names = [parts[i].name or labels[i] if isinstance(parts[i], Node) else labels[i] for i in places]
+    names = [
+        parts[i].name or labels[i] if isinstance(parts[i], Node) else labels[i] for i in places
+    ]
     return [np.asarray(plain(parts[i])) for i in places], names, filled
 
 
 def _refuse(parts: list[Any], places: list[int]) -> None:
-    if any(isinstance(x, complex | np.ndarray | np.generic | Node) and _is_complex(x) for x in parts):
+    if any(
+        isinstance(x, complex | np.ndarray | np.generic | Node) and _is_complex(x) for x in parts
+    ):
         raise refused_complex("An input")
     if not places:
         raise CheckInputError(

@@ -84,7 +84,9 @@ class Report:
     def _cost(self) -> str:
         seen = f"; a relative error above {self.resolution:.1g} would have been seen"
         known = seen if 0.0 < self.resolution < 1.0 else ""
-        unseen = f"; not seen, being negligible: {', '.join(self.unseen[:4])}" if self.unseen else ""
+        unseen = (
+            f"; not seen, being negligible: {', '.join(self.unseen[:4])}" if self.unseen else ""
+        )
         return f"{self.evaluations} evaluations, {self.pullbacks} gradients{known}{unseen}"
 
 
