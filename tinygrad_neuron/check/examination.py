@@ -110,5 +110,5 @@ def _with_slip(judge: Judge, finding: Finding) -> Finding:
     if finding.status != "failed" or len(pair.start) > directions.FEW:
         return finding
     k = pair.names.index(finding.input) if finding.input in pair.names else 0
-    name = slip(pair, k, judge.given, judge.seen_everywhere())
+    name = slip(pair, k, judge.looker.given, judge.looker.everywhere())
     return replace(finding, reason=f"{finding.reason}; {name}") if name else finding

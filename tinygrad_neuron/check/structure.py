@@ -23,7 +23,7 @@ Broken = Iterator[tuple[str, int, str]]  # the status, the number of the input, 
 def broken_laws(pair: Pair, rng: np.random.Generator) -> list[Finding]:
     """The laws that the pair breaks; the first of a kind is enough."""
     found: list[Finding] = []
-    for law in (_repeatable, _fitting, _pure, _linear, _whatever_layout):
+    for law in (_pure, _repeatable, _fitting, _linear, _whatever_layout):
         for status, k, what in law(pair, rng):
             found.append(Finding(status, pair.names[k], reason=what))  # type: ignore[arg-type]
         if found:
