@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.check.examination import examined
-from tinygrad_neuron.check.pair import Arrays, Pair, moves, number, of_function, of_values, row, taken_apart
+from tinygrad_neuron.check.pair import (
+    Arrays,
+    Pair,
+    moves,
+    number,
+    of_function,
+    of_values,
+    parameters,
+    row,
+    taken_apart,
+)
 from tinygrad_neuron.check.report import Finding, Report
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.errors import GradientShapeError, caller, file_and_line, place
@@ -31,9 +41,9 @@ class Placed(Value):
     line: str
 
     @property
-    def birth(self) -> int:  # type: ignore[override]
+    def birth(self) -> int:
         """Its number in the order in which nodes were made."""
-        return BIRTH.__get__(self)  # type: ignore[no-any-return]
+        return BIRTH.__get__(self)
 
     @birth.setter
     def birth(self, tick: int) -> None:
@@ -44,7 +54,7 @@ class Placed(Value):
 def blamed(report: Report, f: Callable[..., Any], inputs: tuple[Any, ...]) -> Report:
     """The report of a failed check with what is to blame, as far as it can be told."""
     order = max(finding.order for finding in report.findings if finding.status == "failed")
-    moving, _, filled = taken_apart(inputs)
+    moving, _, filled = taken_apart(inputs, f)
     xs = [Placed(number(x.astype(np.float64))) for x in moving]
     with recording():
         ys = [y for y in leaves(f(*filled(xs))) if isinstance(y, Node) and moves(y)]
@@ -80,7 +90,8 @@ def of_node(node: Node, ruled: bool = False) -> Pair | None:
             filled[i] = value
         return list(leaves(primitive(*filled, **settings)))
 
-    names = [f"input {i}" for i in where]
+    every = parameters(primitive.forward, len(inputs))
+    names = [every[i] for i in where]
     return of_function(results, [np.asarray(data[i]) for i in where], names)
 
 
@@ -107,8 +118,8 @@ def _accused(node: Node, order: int) -> str:
 def accusation(node: Node, finding: Finding) -> str:
     """A rule that is wrong: the operation, the input, where its rule is, and who called it."""
     primitive = _made(node)[0]
-    first = finding.input.split(" and ")[0].partition(" ")[2]
-    i = int(first) if first.isdigit() else 0
+    every = parameters(primitive.forward, len(node.inputs))
+    i = next((i for i, name in enumerate(every) if name == finding.input), 0)
     rule = primitive.rule(i)
     where = file_and_line(primitive.rules[0 if primitive.variadic else i]) if rule else "None: flat"
     second = ", at second order" if finding.order > 1 else ""

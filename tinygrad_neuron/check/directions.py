@@ -17,7 +17,7 @@ LONG = 2.0**12  # a longer step, for what is small beside the noise of a large r
 
 def power_below(size: Any) -> Any:
     """The largest power of two that is not above each number; 1 for 0."""
-    mantissa, exponent = np.frexp(np.where(size == 0.0, 1.0, size))
+    exponent = np.frexp(np.where(size == 0.0, 1.0, size))[1]
     return np.ldexp(1.0, exponent - 1)
 
 

@@ -42,7 +42,9 @@ def _examined(pair: Pair, order: int, rng: np.random.Generator, first: int) -> R
     worst = next((finding for finding in findings if finding.status == status), None)
     where = f"{worst.place}: " if worst and worst.reason and status != "passed" else ""
     reason = where + reasons[0] if reasons else ""
-    return Report(status, reason, tuple(findings), evaluations, pullbacks, resolution, tuple(unseen))
+    return Report(
+        status, reason, tuple(findings), evaluations, pullbacks, resolution, tuple(unseen)
+    )
 
 
 def _levels(pair: Pair, order: int, rng: np.random.Generator) -> Iterator[Pair]:
@@ -69,7 +71,10 @@ def derived(pair: Pair, rng: np.random.Generator) -> Pair:
         np.array(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
         for shape in pair.result_shapes
     ]
-    names = [*pair.names, *(f"cotangent {i}" if len(vs) > 1 else "cotangent" for i in range(len(vs)))]
+    names = [
+        *pair.names,
+        *(f"cotangent {i}" if len(vs) > 1 else "cotangent" for i in range(len(vs))),
+    ]
     return of_function(pulled, [*pair.inputs, *vs], names)
 
 
@@ -80,8 +85,16 @@ def _examined_once(
     if findings:
         return findings, None
     if not len(pair.start) or not len(pair.here):
-        return [Finding("passed", pair.names[0], reason="there is nothing in it", numeric=0.0,
-                        analytic=0.0, error=0.0)], None
+        return [
+            Finding(
+                "passed",
+                pair.names[0],
+                reason="there is nothing in it",
+                numeric=0.0,
+                analytic=0.0,
+                error=0.0,
+            )
+        ], None
     judge = Judge(pair, rng, level)
     findings = [_with_slip(judge, finding) for finding in judge.run()]
     if all(finding.status == "passed" for finding in findings):
@@ -97,5 +110,5 @@ def _with_slip(judge: Judge, finding: Finding) -> Finding:
     if finding.status != "failed" or len(pair.start) > directions.FEW:
         return finding
     k = pair.names.index(finding.input) if finding.input in pair.names else 0
-    name = slip(pair, k, judge.given, judge.seen_everywhere())
+    name = slip(pair, k, judge.looker.given, judge.looker.everywhere())
     return replace(finding, reason=f"{finding.reason}; {name}") if name else finding

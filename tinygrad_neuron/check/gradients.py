@@ -58,9 +58,7 @@ def assert_grad(f: Function, *inputs: Any, order: int = 1, seed: int = 0) -> Non
     report = check_grad(f, *inputs, order=order, seed=seed)
     if not report:
         error = GradientCheckError(
-            str(report),
-            why="A gradient is right if it is what the function does nearby.",
-            hint="print(check_grad(f, ...)) shows the whole report",
+            str(report), hint="report = check_grad(f, ...) has these numbers in report.findings"
         )
         error.report = report
         raise error

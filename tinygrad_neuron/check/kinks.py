@@ -16,6 +16,7 @@ import numpy as np
 from tinygrad_neuron.check.numeric import RUNGS, Sample, Seen, sample, slope
 from tinygrad_neuron.check.pair import Pair, Row
 
+CERTAIN = 8.0  # slopes differ when they do by this many times their error
 TRUSTED = 8.0  # a difference this many times the noise is one
 STEADY = (0.6, 1.6)  # from rung to rung a corner's jump stays, a smooth one's shrinks to 1/8
 LEAP = 1e-6  # a jump by less than this share of the result is taken for noise
@@ -49,7 +50,7 @@ def corner(found: Sample, seen: Seen) -> Corner:
         here[k] = np.all((ratios > STEADY[0]) & (ratios < STEADY[1]))
         large = found.jump[last[-1], k] * found.steps[last[-1]] > LEAP * found.height[k]
         jump[k] |= large and np.all(ratios >= STEADY[1])
-        for j in last[1:]:
+        for j in _steady(found.jump[:, k], last[-1]) if here[k] else ():
             lows, highs = found.low[[j - 1, j], k], found.high[[j - 1, j], k]
             open_to = np.ptp(lows) + np.ptp(highs) + 2.0 * blur[j, k]
             if open_to < doubt[k]:
@@ -71,24 +72,56 @@ def _finest(jump: Row, blur: Row) -> Row | None:
         return None
     able = np.flatnonzero(blur < jump[shown[-1]])
     last = able[-1] if len(able) else 0
-    return np.arange(last - 2, last + 1) if last >= 2 and (jump[last - 2 : last] > 0).all() else None
+    return (
+        np.arange(last - 2, last + 1) if last >= 2 and (jump[last - 2 : last] > 0).all() else None
+    )
+
+
+def _steady(jump: Row, last: int) -> list[int]:
+    """The rungs, from the last one that can be trusted back, between which the jump stays."""
+    run = []
+    while last > 0 and STEADY[0] < jump[last] / jump[last - 1] < STEADY[1]:
+        run.append(last)
+        last -= 1
+    return run
 
 
 def around_ties(pair: Pair, way: Row, step: Row, weight: Row, owed: Row) -> Corner | None:
-    """The least and the greatest slope along a direction, with the ties here broken; or None."""
-    found = [
-        slope(sample(_at(pair, x), way * APART / 64.0, weight[None], owed[None], RUNGS[:5]))
-        for x in broken(pair.start, step)
-    ]
-    if not found:
+    """The least and the greatest slope along a direction, with the ties here broken.
+
+    None where there are no ties, and where the slopes come together as the ties do: then they
+    differ by curvature, and there is no corner.
+    """
+    wide = _slopes_around(pair, way, step, weight, owed, APART)
+    if wide is None:
         return None
-    gaps = np.array([seen.gap[0] for seen in found]) * 64.0 / APART
-    doubt = np.max([seen.error[0] for seen in found]) * 64.0 / APART
+    near = _slopes_around(pair, way, step, weight, owed, APART / 8.0)
+    assert near is not None
+    together = np.ptp(near[0]) < 0.5 * np.ptp(wide[0]) and np.ptp(wide[0]) > CERTAIN * wide[1]
+    if together:
+        return None
+    gaps, doubt = near
     yes, no = np.array([True]), np.array([False])
     return Corner(yes, no, gaps.min(keepdims=True), gaps.max(keepdims=True), np.array([doubt]))
 
 
-def broken(x: Row, step: Row) -> list[Row]:
+def _slopes_around(
+    pair: Pair, way: Row, step: Row, weight: Row, owed: Row, apart: float
+) -> tuple[Row, float] | None:
+    """The slope with the ties broken in each order, less the gradient's; and its error."""
+    short = apart / 64.0
+    looks = [
+        slope(sample(_at(pair, x), way * short, weight[None], owed[None], RUNGS[:5]))
+        for x in broken(pair.start, step, apart)
+    ]
+    if not looks:
+        return None
+    return np.array([seen.gap[0] for seen in looks]) / short, max(
+        float(seen.error[0]) for seen in looks
+    ) / short
+
+
+def broken(x: Row, step: Row, apart: float) -> list[Row]:
     """The inputs with equal entries pulled a little apart, in cyclic orders, up and down."""
     distinct, which, count = np.unique(x, return_inverse=True, return_counts=True)
     longest = int(count.max(initial=0))
@@ -101,9 +134,12 @@ def broken(x: Row, step: Row) -> list[Row]:
     turns = np.unique(np.linspace(0, longest - 1, min(longest, MOST_ORDERS)).astype(int))
     least = np.full(len(distinct), np.inf)
     np.minimum.at(least, which, step)
-    gap = np.where(size > 1, least[which] * APART / size, 0.0)
-    return [x + sign * gap * ((rank + turn) % size - size / 2.0 + 0.25)
-            for turn in turns for sign in (1.0, -1.0)]
+    gap = np.where(size > 1, least[which] * apart / size, 0.0)
+    return [
+        x + sign * gap * ((rank + turn) % size - size / 2.0 + 0.25)
+        for turn in turns
+        for sign in (1.0, -1.0)
+    ]
 
 
 class _Elsewhere:

@@ -73,31 +73,37 @@ class Seen:
 def sample(pair: Pair, way: Row, weights: Row, owed: Row, steps: Row) -> Sample:
     """The function moved by each step along a direction, to both sides."""
     x, here = pair.start, pair.here
-    rows: list[list[Row]] = []
+    owing = owed @ way
+    moves: list[tuple[Row, ...]] = []
     for t in steps:
         ahead, behind = x + t * way, x - t * way
-        right = weights * (pair.at(ahead) - here)
-        left = weights * (here - pair.at(behind))
-        right_said, left_said = owed @ (ahead - x), owed @ (x - behind)
-        both = right_said / t, left_said / t
-        rows.append(
-            [
-                (right.sum(1) - right_said) / t,
-                (left.sum(1) - left_said) / t,
-                np.minimum(right, left).sum(1) / t - both[0],
-                np.maximum(right, left).sum(1) / t - both[0],
-                np.abs(right - left).sum(1) / t,
-                ~(right.any(1) | left.any(1)),
-                np.fmax(np.abs(right).sum(1), np.abs(left).sum(1)),
-            ]
-        )
-    columns = [np.array(column) for column in zip(*rows, strict=True)]
+        after, before = weights * (pair.at(ahead) - here), weights * (here - pair.at(behind))
+        moves.append(_slopes(t, after, owed @ (ahead - x), before, owed @ (x - behind)))
+    columns = [np.array(column) for column in zip(*moves, strict=True)]
+    right, left, low, high, jump, still, reach = columns
     level = np.abs(weights) @ np.abs(here)
-    height = np.fmax(level, np.nan_to_num(columns[-1]).max(axis=0))
-    floor = EPS * level + LEAST
     silent = ~(owed[:, way != 0.0] != 0.0).any(1)
-    blind = ~silent & (terms(owed, way) < TINY)
-    return Sample(steps, *columns, height, floor, owed @ way, silent, blind)
+    return Sample(
+        *(steps, right, left, low, high, jump, still, reach),
+        height=np.fmax(level, np.nan_to_num(reach).max(axis=0)),
+        floor=EPS * level + LEAST,
+        said=owing,
+        silent=silent,
+        blind=~silent & (terms(owed, way) < TINY),
+    )
+
+
+def _slopes(t: float, right: Row, right_said: Row, left: Row, left_said: Row) -> tuple[Row, ...]:
+    """What one step shows, for each cotangent, from how each weighted result moved."""
+    return (
+        (right.sum(1) - right_said) / t,
+        (left.sum(1) - left_said) / t,
+        (np.minimum(right, left).sum(1) - right_said) / t,
+        (np.maximum(right, left).sum(1) - right_said) / t,
+        np.abs(right - left).sum(1) / t,
+        np.logical_not(right.any(1) | left.any(1)),
+        np.fmax(np.abs(right).sum(1), np.abs(left).sum(1)),
+    )
 
 
 def terms(owed: Row, way: Row) -> Row:

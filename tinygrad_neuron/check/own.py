@@ -46,18 +46,19 @@ def _check_once(primitive: Primitive, node: Node) -> None:
     with _lock:
         if not isinstance(primitive, Checked):
             return
-        primitive.tries -= 1
+        primitive.tries -= bool(primitive.tries)
         primitive.__class__ = Primitive  # type: ignore[assignment]
-    report = None
+    open_ = True  # as long as no check has come to its end
     try:
         report = _report(node)
+        open_ = report.status == "failed" or (
+            report.status == "inconclusive" and bool(primitive.tries)
+        )
+        if report.status == "failed":
+            raise _wrong(node, report)
     finally:
-        again = report is None or report.status == "failed"
-        if again or (report.status == "inconclusive" and primitive.tries):  # type: ignore[union-attr, attr-defined]
-            primitive.tries = TRIES if again else primitive.tries  # type: ignore[attr-defined]
+        if open_:
             primitive.__class__ = Checked
-    if report.status == "failed":
-        raise _wrong(node, report)
 
 
 def _report(node: Node) -> Report:

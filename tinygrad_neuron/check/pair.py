@@ -4,6 +4,7 @@ Whatever a person hands in (a function of Values, a gradient written by hand, on
 made into one `Pair`. It takes arrays apart and puts them together, and counts evaluations.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -138,7 +139,7 @@ def row(arrays: Arrays) -> Row:
 
 def of_values(f: Callable[..., Any], args: tuple[Any, ...]) -> Pair:
     """The pair of a function of Values and the engine's own gradient of it."""
-    moving, names, filled = taken_apart(args)
+    moving, names, filled = taken_apart(args, f)
     return of_function(lambda xs: list(leaves(f(*filled(xs)))), moving, names)
 
 
@@ -197,11 +198,9 @@ def _swept(ys: list[Any], vs: Arrays, xs: list[Value]) -> Arrays:
 # --------------------------------------------------------------------- from plain NumPy functions
 
 
-def of_pullback(
-    f: Callable[..., Any], vjp: Callable[..., Any], args: tuple[Any, ...]
-) -> Pair:
+def of_pullback(f: Callable[..., Any], vjp: Callable[..., Any], args: tuple[Any, ...]) -> Pair:
     """The pair of a NumPy function and `vjp(v, *inputs)`, which gives an answer for each input."""
-    moving, names, filled = taken_apart(args)
+    moving, names, filled = taken_apart(args, f)
     kind = f(*filled([np.array(x) for x in moving]))
 
     def linear(xs: Arrays) -> Pull:
@@ -219,7 +218,7 @@ def of_pullback(
 
 def of_gradient(f: Callable[..., Any], gradient: Callable[..., Any], x: Any) -> Pair:
     """The pair of a NumPy function that gives one number, and its gradient, built like x."""
-    moving, names, filled = taken_apart((x,))
+    moving, names, filled = taken_apart((x,), f)
 
     def linear(xs: Arrays) -> Pull:
         found = _by_each((x,), (gradient(*filled(xs)),))
@@ -251,13 +250,17 @@ def moves(x: Any) -> bool:
 
 
 def taken_apart(
-    args: tuple[Any, ...],
+    args: tuple[Any, ...], f: Callable[..., Any]
 ) -> tuple[list[Array], list[str], Callable[[Arrays], tuple[Any, ...]]]:
     """The arrays that can move, what to call them, and how the arguments are put together again."""
     parts = list(leaves(args))
     places = [i for i, part in enumerate(parts) if moves(part)]
     _refuse(parts, places)
-    labels = _labels(args)
+    labels = [
+        name
+        for arg, name in zip(args, parameters(f, len(args)), strict=True)
+        for name in _within(arg, name)
+    ]
 
     def filled(xs: Arrays) -> tuple[Any, ...]:
         whole = list(parts)
@@ -265,12 +268,23 @@ def taken_apart(
             whole[i] = x
         return rebuilt(args, whole)
 
-    names = [parts[i].name or labels[i] if isinstance(parts[i], Node) else labels[i] for i in places]
-    return [np.asarray(plain(parts[i])) for i in places], names, filled
+    return [np.asarray(plain(parts[i])) for i in places], [labels[i] for i in places], filled
+
+
+def parameters(f: Callable[..., Any], count: int) -> list[str]:
+    """What a function calls its first arguments; `input 0` where it has no name for one."""
+    try:
+        found = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # a builtin
+        found = []
+    named = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [named[i] if i < len(named) else f"input {i}" for i in range(count)]
 
 
 def _refuse(parts: list[Any], places: list[int]) -> None:
-    if any(isinstance(x, complex | np.ndarray | np.generic | Node) and _is_complex(x) for x in parts):
+    if any(
+        isinstance(x, complex | np.ndarray | np.generic | Node) and _is_complex(x) for x in parts
+    ):
         raise refused_complex("An input")
     if not places:
         raise CheckInputError(
@@ -293,16 +307,8 @@ def refused_complex(what: str) -> TinygradNeuronError:
     )
 
 
-def _labels(args: tuple[Any, ...]) -> list[str]:
-    """`x`, or `x[w][0]`: where each number stands in the arguments."""
-    single = len(args) == 1
-    labels: list[str] = []
-    for i, arg in enumerate(args):
-        labels += _within(arg, "x" if single else f"input {i}")
-    return labels
-
-
 def _within(nested: Any, label: str) -> list[str]:
+    """`w`, or `w['bias'][0]`: what to call each number in an argument."""
     if isinstance(nested, dict):
         return [name for key, part in nested.items() for name in _within(part, f"{label}[{key!r}]")]
     if isinstance(nested, list | tuple):

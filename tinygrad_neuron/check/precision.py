@@ -15,9 +15,9 @@ def lost(pair: Pair, judge: Judge) -> list[Finding]:
     if all(x.dtype == np.float64 for x in pair.given):
         return []
     eps = max(float(np.finfo(x.dtype).eps) for x in pair.given)
-    weights = judge.weights[-1]
+    weights = judge.looker.weights[-1]
     given = _owed(pair, pair.start, weights)
-    exact = judge.given[-1]
+    exact = judge.looker.given[-1]
     gap = np.abs(given - exact)
     largest = np.max(np.abs(exact), initial=0.0, where=np.isfinite(exact))
     tolerance = ROUNDINGS * eps * (np.abs(exact) + largest)

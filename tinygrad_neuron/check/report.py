@@ -1,7 +1,7 @@
 """What a check found: the verdict, its reason, and the numbers behind it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Status = Literal["passed", "passed at a kink", "failed", "inconclusive"]
@@ -51,8 +51,8 @@ class Report:
     `status` is "passed", "passed at a kink", "failed" or "inconclusive", and `reason` says why. It
     is true when it passed, so that `assert check_grad(...)` is a test. `findings` holds the worst
     entry of each input, `evaluations` counts the calls of the function and `pullbacks` those of
-    the gradient, and `resolution` is the smallest relative error that could have been seen; `unseen`
-    lists the entries whose slopes are too small beside the others to be seen at all.
+    the gradient, and `resolution` is the smallest relative error that could have been seen;
+    `unseen` lists the entries whose slopes are too small beside the others to be seen at all.
     `blame` names the operation whose rule is wrong, when it was looked for and found.
     """
 
@@ -64,7 +64,6 @@ class Report:
     resolution: float = 0.0
     unseen: tuple[str, ...] = ()
     blame: str = ""
-    blamed: tuple[object, ...] = field(default=(), repr=False)
 
     @property
     def passed(self) -> bool:
@@ -84,7 +83,9 @@ class Report:
     def _cost(self) -> str:
         seen = f"; a relative error above {self.resolution:.1g} would have been seen"
         known = seen if 0.0 < self.resolution < 1.0 else ""
-        unseen = f"; not seen, being negligible: {', '.join(self.unseen[:4])}" if self.unseen else ""
+        unseen = (
+            f"; not seen, being negligible: {', '.join(self.unseen[:4])}" if self.unseen else ""
+        )
         return f"{self.evaluations} evaluations, {self.pullbacks} gradients{known}{unseen}"
 
 
@@ -104,10 +105,8 @@ def _cells(finding: Finding) -> tuple[str, ...]:
 
 
 def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    first, *middle, last = (cell, *row[1:]) if (cell := row[0]) is not None else row
-    cells = [first.ljust(widths[0])]
-    cells += [cell.rjust(width) for cell, width in zip(middle, widths[1:-1], strict=True)]
-    return "  ".join([*cells, last]).rstrip()
+    numbers = [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
+    return "  ".join([row[0].ljust(widths[0]), *numbers, row[-1]]).rstrip()
 
 
 def gravest(statuses: Iterable[Status]) -> Status:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinygrad_neuron.check.pair import Pair, Row
 
-NEAR = 1e-4
+NEAR = 1e-4  # two gradients this close, relative to the larger, are the same slip
 
 
 def slip(pair: Pair, k: int, given: Row, seen: Row) -> str:
@@ -44,7 +44,7 @@ def _factor(pair: Pair, k: int, given: Row, right: Row) -> Iterator[str]:
         return
     ratio = given[counted] / right[counted]
     factor = float(np.median(ratio))
-    if not np.allclose(ratio, factor, rtol=NEAR, atol=0.0) or abs(factor - 1.0) < 1e-12:
+    if not np.allclose(ratio, factor, rtol=NEAR, atol=0.0) or abs(factor - 1.0) < NEAR:
         return
     yield KNOWN.get(round(factor, 4), "") or _counted(pair, k, factor)
 

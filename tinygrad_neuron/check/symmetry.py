@@ -37,9 +37,7 @@ def symmetric(pair: Pair, rng: np.random.Generator) -> list[Finding]:
     return _apart(pair, some, others, "the Hessian is not symmetric", cancelled)
 
 
-def _apart(
-    pair: Pair, some: Row, others: Row, what: str, cancelled: float = 0.0
-) -> list[Finding]:
+def _apart(pair: Pair, some: Row, others: Row, what: str, cancelled: float = 0.0) -> list[Finding]:
     size = float(np.sum(np.abs(some)) + np.sum(np.abs(others)))
     a, b = float(np.sum(some)), float(np.sum(others))
     if not np.isfinite(size) or abs(a - b) <= CLOSE * size + cancelled:
