@@ -11,7 +11,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,7 +22,6 @@ from tinygrad_neuron.errors import WrongRuleError
 from tinygrad_neuron.expressions import Expression, parse
 from tinygrad_neuron.lesson.mistakes import UsageError
 from tinygrad_neuron.lesson.text import PLAIN, Look, words, wrapped
-from tinygrad_neuron.value import Value
 
 HELP = """\
 TARGET is a formula, like "sin(w*x) + b", or module:function, with the module found from
@@ -77,9 +76,8 @@ def run(target: str, typed: Sequence[str], *, order: int = 1, seed: int = 0) -> 
         if text and CALL.fullmatch(text):
             drawn[name] = text
     chosen = {name: _setting(given[name]) for name in settings if name in given}
-    named = [_named(x, name) for name, x in inputs.items()]
     try:
-        report = check_grad(lambda *xs: function(*xs, **chosen), *named, order=order)
+        report = check_grad(_named(function, inputs, chosen), *inputs.values(), order=order)
     except WrongRuleError as error:  # a primitive of one's own, on its first use
         report = error.report
     return Checked(target, inputs, report, drawn)
@@ -199,10 +197,18 @@ def _setting(text: str) -> Any:
         return text
 
 
-def _named(x: Any, name: str) -> Any:
-    """An input that can move, under its name."""
-    moves = isinstance(x, float) or getattr(x, "dtype", np.dtype(object)).kind == "f"
-    return Value(x, name=name) if moves else x
+def _named(
+    function: Callable[..., Any], names: Iterable[str], settings: dict[str, Any]
+) -> Callable[..., Any]:
+    """The function with its settings, of inputs that have these names."""
+
+    def named(*inputs: Any) -> Any:
+        return function(*inputs, **settings)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind) for name in names]
+    named.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return named
 
 
 def _short(checked: Checked, name: str) -> str:
