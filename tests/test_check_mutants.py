@@ -204,7 +204,8 @@ def test_right_gradients_written_by_hand_pass(name):
 
 # ------------------------------------------------------------------------- right gradients
 
-PRIMITIVES = [p for p in tn.ops.PRIMITIVES if p.name != "stop_gradient"]  # flat by decree
+# all that have something to move, but for the one that is flat by decree
+PRIMITIVES = [p for p in tn.ops.PRIMITIVES if "logical" not in p.name and p.name != "stop_gradient"]
 KINDS = {"": calls_of, "at kinks": kinked_calls_of, "extreme": adversarial_calls_of}
 
 
@@ -234,7 +235,7 @@ def test_right_programs_are_not_accused(kinks, order):
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda p: p.name)
 def test_right_rules_are_not_accused_in_thousands(primitive, kind, order):
-    """Over all primitives some 60,000 calls."""
+    """Some 80,000 calls in all."""
     strategy = kind(primitive)
     assert strategy.is_empty or not alarms(strategy, max_examples=200, order=order, seed=order)
 
@@ -243,6 +244,6 @@ def test_right_rules_are_not_accused_in_thousands(primitive, kind, order):
 @pytest.mark.parametrize("seed", range(100))
 @pytest.mark.parametrize(("kinks", "order"), [(False, 1), (True, 1), (False, 2), (True, 2)])
 def test_right_programs_are_not_accused_in_thousands(kinks, order, seed):
-    """In all 60,000 programs."""
+    """60,000 programs in all."""
     count = 200 if order == 1 else 100
     assert not alarms(programs(kinks=kinks), max_examples=count, order=order, seed=seed)
