@@ -50,7 +50,7 @@ class Mutant:
 def some_calls(primitive: Any) -> list[Any]:
     """Well-conditioned calls and calls at kinks, in the order in which they were drawn."""
     found: list[Any] = []
-    for strategy, count in ((calls_of(primitive), 40), (kinked_calls_of(primitive), 15)):
+    for strategy, count in ((calls_of(primitive), 30), (kinked_calls_of(primitive), 12)):
         if not strategy.is_empty:
             settings(drawing, max_examples=count)(given(strategy)(lambda c: found.append(c)))()
     return found
@@ -277,7 +277,7 @@ def all_mutants() -> Iterator[Mutant]:
                 yield made
 
 
-def some_mutants(each: int = 3) -> Iterator[Mutant]:
+def some_mutants(each: int = 2) -> Iterator[Mutant]:
     """A few families on every rule, other ones on each, so that all of them have their turn."""
     names = list(FAMILIES)
     for k, (primitive, position) in enumerate(every_rule()):
