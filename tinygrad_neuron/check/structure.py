@@ -154,17 +154,22 @@ def _allowance(pair: Pair, v: Arrays, of_v: Arrays, of_e: Arrays) -> list[float]
     In proportion to the largest share of any input; or to what a rounding of the cotangent does.
     """
     sizes = [typical(x.ravel()) or 1.0 for x in pair.inputs]
-    nearby = pair.pull(
-        [x * (1.0 + 4.0 * EPS * np.cos(np.arange(x.size)).reshape(x.shape)) for x in v]
-    )
     with np.errstate(all="ignore"):
         terms = [_largest(np.abs(a) + 3.0 * np.abs(b)) for a, b in zip(of_v, of_e, strict=True)]
-        shifts = [_largest(np.abs(a - b)) for a, b in zip(of_v, nearby, strict=True)]
+        shifts = np.max([_shifts(pair, v, of_v, phase) for phase in range(3)], axis=0)
+        height = sum(_largest(np.abs(x * y)) for x, y in zip(v, pair.result, strict=True))
     most = max(t * size for t, size in zip(terms, sizes, strict=True))
     return [
-        max(CLOSE, 1e3 * float(np.finfo(g.dtype).eps)) * most / size + EXPLAINED * shift
+        (max(CLOSE, 1e3 * float(np.finfo(g.dtype).eps)) * most + EXPLAINED * EPS * height) / size
+        + EXPLAINED * shift
         for g, size, shift in zip(of_v, sizes, shifts, strict=True)
     ]
+
+
+def _shifts(pair: Pair, v: Arrays, of_v: Arrays, phase: int) -> list[float]:
+    """How far the gradients move when the cotangent moves by some roundings."""
+    moved = [x * (1.0 + 8.0 * EPS * np.cos(np.arange(x.size) + phase).reshape(x.shape)) for x in v]
+    return [_largest(np.abs(a - b)) for a, b in zip(of_v, pair.pull(moved), strict=True)]
 
 
 def _largest(terms: Array) -> float:

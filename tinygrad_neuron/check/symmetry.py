@@ -24,7 +24,8 @@ def forward_and_reverse(pair: Pair, rng: np.random.Generator) -> list[Finding]:
         return []
     ahead = np.concatenate([np.ravel(y.data) for y in moved])
     owed = pair.owed(v)
-    return _apart(pair, v * ahead, owed * u, "forward mode and reverse mode disagree")
+    cancelled = 1e-12 * float(np.abs(v) @ np.abs(pair.here))
+    return _apart(pair, v * ahead, owed * u, "forward mode and reverse mode disagree", cancelled)
 
 
 def symmetric(pair: Pair, rng: np.random.Generator) -> list[Finding]:
@@ -33,6 +34,7 @@ def symmetric(pair: Pair, rng: np.random.Generator) -> list[Finding]:
     one, other = _random(n, rng), _random(n, rng)
     along, across = pair.owed(one), pair.owed(other)
     cancelled = 1e-12 * float(np.max(np.abs(along) + np.abs(across), initial=0.0))
+    cancelled += 1e-12 * float(np.sum(np.abs(pair.here)))
     some, others = along[:n] * other, across[:n] * one
     return _apart(pair, some, others, "the Hessian is not symmetric", cancelled)
 
