@@ -156,8 +156,11 @@ def _allowance(pair: Pair, v: Arrays, of_v: Arrays, of_e: Arrays) -> list[float]
     sizes = [typical(x.ravel()) or 1.0 for x in pair.inputs]
     with np.errstate(all="ignore"):
         terms = [_largest(np.abs(a) + 3.0 * np.abs(b)) for a, b in zip(of_v, of_e, strict=True)]
-        shifts = np.max([_shifts(pair, v, of_v, phase) for phase in range(3)], axis=0)
-        height = sum(_largest(np.abs(x * y)) for x, y in zip(v, pair.result, strict=True))
+        moved = [_rounded(pair, v, phase) for phase in range(3)]
+        shifts = [
+            max(_largest(np.abs(g - other[k])) for other in moved) for k, g in enumerate(of_v)
+        ]
+        height = float(np.sum(pair.backdrop)) * max(map(_largest, map(np.abs, v)), default=0.0)
     most = max(t * size for t, size in zip(terms, sizes, strict=True))
     return [
         (max(CLOSE, 1e3 * float(np.finfo(g.dtype).eps)) * most + EXPLAINED * EPS * height) / size
@@ -166,10 +169,11 @@ def _allowance(pair: Pair, v: Arrays, of_v: Arrays, of_e: Arrays) -> list[float]
     ]
 
 
-def _shifts(pair: Pair, v: Arrays, of_v: Arrays, phase: int) -> list[float]:
-    """How far the gradients move when the cotangent moves by some roundings."""
-    moved = [x * (1.0 + 8.0 * EPS * np.cos(np.arange(x.size) + phase).reshape(x.shape)) for x in v]
-    return [_largest(np.abs(a - b)) for a, b in zip(of_v, pair.pull(moved), strict=True)]
+def _rounded(pair: Pair, v: Arrays, phase: int) -> Arrays:
+    """The gradients when inputs and cotangents move by some roundings."""
+    xs = [x * (1.0 + 4.0 * EPS * np.cos(np.arange(x.size) + phase).reshape(x.shape)) for x in v]
+    ones = [x * (1.0 + 4.0 * EPS * (-1.0) ** phase) for x in pair.inputs]  # ties stay ties
+    return pair.linear(ones)(xs)
 
 
 def _largest(terms: Array) -> float:
