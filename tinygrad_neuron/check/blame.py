@@ -152,6 +152,8 @@ def _between(
     ones = [np.ones(shape) for shape in pair.result_shapes]
     naive = row(swept_again(xs, ys, nodes, ones))
     engine = row(pair.pull(ones))
+    if not np.isfinite(naive).all():
+        return "every rule is right by itself: one is not finite, and its share is not excused"
     if not np.allclose(naive, engine, rtol=1e-9, atol=1e-9 * np.abs(naive).max(initial=0.0)):
         return "to blame: every rule is right by itself; the sweep does not add up their shares"
     return "every rule is right by itself: kinks that cancel in the result do not cancel in slopes"

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_neuron.check import directions, precision
 from tinygrad_neuron.check.pair import Pair, moves, of_function
-from tinygrad_neuron.check.report import Finding, Report, gravest, place_of
+from tinygrad_neuron.check.report import Finding, Report, Status, gravest, place_of
 from tinygrad_neuron.check.slips import slip
 from tinygrad_neuron.check.slopes import Judge
 from tinygrad_neuron.check.structure import broken_laws
@@ -37,14 +37,18 @@ def _examined(pair: Pair, order: int, rng: np.random.Generator, first: int) -> R
         evaluations, pullbacks = evaluations + each.evaluations, pullbacks + each.pullbacks
         if any(finding.status in ("failed", "inconclusive") for finding in findings):
             break
+    status, reason = _verdict(findings)
+    cost = evaluations, pullbacks
+    return Report(status, reason, tuple(findings), *cost, resolution, tuple(unseen))
+
+
+def _verdict(findings: list[Finding]) -> tuple[Status, str]:
+    """The gravest status, and the reason of the first finding that has it."""
     status = gravest(finding.status for finding in findings)
-    reasons = [finding.reason for finding in findings if finding.status == status]
     worst = next((finding for finding in findings if finding.status == status), None)
-    where = f"{worst.place}: " if worst and worst.reason and status != "passed" else ""
-    reason = where + reasons[0] if reasons else ""
-    return Report(
-        status, reason, tuple(findings), evaluations, pullbacks, resolution, tuple(unseen)
-    )
+    if worst is None or status == "passed":
+        return status, ""
+    return status, f"{worst.place}: {worst.reason}"
 
 
 def _levels(pair: Pair, order: int, rng: np.random.Generator) -> Iterator[Pair]:
@@ -75,7 +79,10 @@ def derived(pair: Pair, rng: np.random.Generator) -> Pair:
         *pair.names,
         *(f"cotangent {i}" if len(vs) > 1 else "cotangent" for i in range(len(vs))),
     ]
-    return of_function(pulled, [*pair.inputs, *vs], names)
+    found = of_function(pulled, [*pair.inputs, *vs], names)
+    height = float(sum(np.sum(np.abs(v * y)) for v, y in zip(vs, pair.result, strict=True)))
+    found.backdrop = np.maximum(found.backdrop, height / directions.steps(pair))
+    return found
 
 
 def _examined_once(
@@ -85,16 +92,8 @@ def _examined_once(
     if findings:
         return findings, None
     if not len(pair.start) or not len(pair.here):
-        return [
-            Finding(
-                "passed",
-                pair.names[0],
-                reason="there is nothing in it",
-                numeric=0.0,
-                analytic=0.0,
-                error=0.0,
-            )
-        ], None
+        nothing = 0.0, 0.0, 0.0
+        return [Finding("passed", pair.names[0], None, *nothing, "there is nothing in it")], None
     judge = Judge(pair, rng, level)
     findings = [_with_slip(judge, finding) for finding in judge.run()]
     if all(finding.status == "passed" for finding in findings):

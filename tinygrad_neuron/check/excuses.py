@@ -48,8 +48,7 @@ def second_scale(look: Look, k: int) -> bool:
     odd = np.abs(found.right[:, k] + found.left[:, k]) / 2.0
     right = (odd < gap / WRONG) & (look.seen.noise[k] / found.steps < gap / WRONG)
     runs = np.flatnonzero(right[:-2] & right[1:-1] & right[2:])
-    if len(runs):
-        ripples = np.nanmax((odd * found.steps)[runs[-1] :])
-        return bool(ripples < RIPPLE * found.height[k])
+    ripples = np.nanmax((odd * found.steps)[runs[-1] :]) if len(runs) else np.inf
     single = 0.0 < coarse < RIPPLE * found.height[k]
-    return bool(coarse and (found.silent[k] or (single and not look.clear[k])))
+    in_grains = coarse and (found.silent[k] or (single and not look.clear[k]))
+    return bool(in_grains or ripples < RIPPLE * found.height[k])

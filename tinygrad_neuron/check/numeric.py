@@ -177,7 +177,8 @@ def grain(found: Sample) -> Row:
 def extrapolated(rungs: Row, noise: Row, ratio: float) -> tuple[Row, Row]:
     """The entry of Richardson's table that is least in doubt, for each column.
 
-    An entry is in doubt by its distance to the ones it was made from, and by the noise. Where the
+    An entry is in doubt by its distance to the ones it was made from, by the noise, and by what
+    the next finer one, whose noise is 8 times as large, shows of noise that was missed. Where the
     rungs do not come together as fast as those of a smooth function, it is in doubt by all that
     the next ones may still bring. And every finer rung must agree, as far as it can tell.
     """
@@ -190,7 +191,8 @@ def extrapolated(rungs: Row, noise: Row, ratio: float) -> tuple[Row, Row]:
         finer, coarser = table[1:], table[:-1]
         table = finer + (finer - coarser) / (ratio**order - 1.0)
         curved = np.maximum(np.abs(table - finer), curved[1:] / GAIN)
-        doubt = np.maximum(curved + 2.0 * noise[order:], to_come[order - 1 :])
+        beside = np.vstack([np.abs(np.diff(table, axis=0)) / 8.0, np.zeros((1, len(each)))])
+        doubt = np.maximum(curved + 2.0 * noise[order:] + beside, to_come[order - 1 :])
         doubt = np.where(agrees(table, doubt, rungs, noise, order), doubt, np.inf)
         row = np.argmin(doubt, axis=0)
         better = doubt[row, each] < error

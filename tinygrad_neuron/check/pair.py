@@ -29,6 +29,7 @@ class Pair:
 
     `function(xs)` gives the results; `linear(xs)` gives the pullback there: from what each result
     is owed to what each input is owed. `of_values` is the function of Values behind it, if any.
+    `backdrop` is what the rounding of each result is relative to, where its terms cancel.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Pair:
             raise refused_complex("The result")
         self.result_shapes = [np.shape(y) for y in self.result]
         self.here = row(self.result)
+        self.backdrop = np.abs(self.here)
         self._pull: Pull | None = None
 
     def values(self, xs: Arrays) -> Arrays:

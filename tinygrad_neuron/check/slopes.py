@@ -70,36 +70,38 @@ class Judge:
 
     def _elsewhere(self, look: Look, entry: int) -> Suspects:
         """An entry that moves nothing at all: perhaps its step was too small to show anything."""
-        suspects: Suspects = []
+        open_ = np.zeros(len(self.looker.weights), bool)
         for step in directions.usual_steps(self.pair, entry):
             way = self.looker.alone(entry, step)
             if self.looker.glance(entry, way)[0].found.still.all():
                 continue
             other = self.looker.climb(entry, way)
             sides = corner(other.found, other.seen)
-            open_ = other.wrong & other.clear & ~sides.here & ~sides.jump
-            suspects += [(other, int(k)) for k in np.flatnonzero(open_)]
-        self._note(look, np.ones(len(self.looker.weights), bool))
-        return suspects
+            contrary = other.wrong & other.clear & ~sides.here & ~sides.jump & ~open_
+            for k in map(int, np.flatnonzero(contrary)):
+                self._add("inconclusive", other, k, "a longer step shows another slope")
+            open_ |= contrary
+        self._note(look, ~open_)
+        return []
 
     def _closer(self, look: Look, open_: Row) -> list[Look]:
         """For each cotangent the clearest look at an entry: by its own step, or by another one.
 
-        A step longer than the usual ones can confirm a gradient, but what it sees may be another
-        scale of the function: it does not accuse.
+        Another step can confirm a gradient. It does not accuse: what it sees may be another scale
+        of the function.
         """
         chosen = [look] * len(open_)
-        settled = look.agrees & (np.abs(look.found.said) <= CANCELLED * self.looker.sizes)
-        unclear = open_ & ~look.clear & ~((look.seen.gap == 0.0) & look.flat)
-        unclear &= ~settled | (look.found.said == 0.0)
+        rounded = look.agrees & (np.abs(look.found.said) <= CANCELLED * self.looker.sizes)
+        idle = (look.seen.gap == 0.0) & look.flat
+        unclear = open_ & look.agrees & ~look.clear & ~idle
+        unclear &= ~rounded | (look.found.said == 0.0)
         if look.entry is None or not unclear.any():
             return chosen
         usual = directions.usual_steps(self.pair, look.entry)
         for step in [*usual, *directions.long_steps(self.pair, look.entry)]:
             other = self.looker.climb(look.entry, self.looker.alone(look.entry, step))
-            for k in map(int, np.flatnonzero(unclear)):
-                surer = other.doubt(k) < chosen[k].doubt(k)
-                if surer and (step in usual or (other.agrees[k] and other.clear[k])):
+            for k in map(int, np.flatnonzero(unclear & other.agrees & other.clear)):
+                if other.doubt(k) < chosen[k].doubt(k):
                     chosen[k] = other
         return chosen
 

@@ -154,17 +154,26 @@ def _allowance(pair: Pair, v: Arrays, of_v: Arrays, of_e: Arrays) -> list[float]
     In proportion to the largest share of any input; or to what a rounding of the cotangent does.
     """
     sizes = [typical(x.ravel()) or 1.0 for x in pair.inputs]
-    nearby = pair.pull(
-        [x * (1.0 + 4.0 * EPS * np.cos(np.arange(x.size)).reshape(x.shape)) for x in v]
-    )
     with np.errstate(all="ignore"):
         terms = [_largest(np.abs(a) + 3.0 * np.abs(b)) for a, b in zip(of_v, of_e, strict=True)]
-        shifts = [_largest(np.abs(a - b)) for a, b in zip(of_v, nearby, strict=True)]
+        moved = [_rounded(pair, v, phase) for phase in range(3)]
+        shifts = [
+            max(_largest(np.abs(g - other[k])) for other in moved) for k, g in enumerate(of_v)
+        ]
+        height = float(np.sum(pair.backdrop)) * max(map(_largest, map(np.abs, v)), default=0.0)
     most = max(t * size for t, size in zip(terms, sizes, strict=True))
     return [
-        max(CLOSE, 1e3 * float(np.finfo(g.dtype).eps)) * most / size + EXPLAINED * shift
+        (max(CLOSE, 1e3 * float(np.finfo(g.dtype).eps)) * most + EXPLAINED * EPS * height) / size
+        + EXPLAINED * shift
         for g, size, shift in zip(of_v, sizes, shifts, strict=True)
     ]
+
+
+def _rounded(pair: Pair, v: Arrays, phase: int) -> Arrays:
+    """The gradients when inputs and cotangents move by some roundings."""
+    xs = [x * (1.0 + 4.0 * EPS * np.cos(np.arange(x.size) + phase).reshape(x.shape)) for x in v]
+    ones = [x * (1.0 + 4.0 * EPS * (-1.0) ** phase) for x in pair.inputs]  # ties stay ties
+    return pair.linear(ones)(xs)
 
 
 def _largest(terms: Array) -> float:

@@ -2,18 +2,20 @@
 
 import numpy as np
 
+from tinygrad_neuron.check.directions import steps
 from tinygrad_neuron.check.pair import Pair, Row, moves
 from tinygrad_neuron.check.report import Finding
 from tinygrad_neuron.transforms import jvp
 from tinygrad_neuron.value import Value
 
-CLOSE = 1e-8
+CLOSE = 1e-8  # of the terms on both sides
+CANCELLED = 1e-12  # of what the terms were made from
 
 
 def forward_and_reverse(pair: Pair, rng: np.random.Generator) -> list[Finding]:
     """<v, J u> is <J' v, u>, for a random tangent u and a random cotangent v."""
     results = pair.of_values
-    u = _random(len(pair.start), rng) * np.maximum(np.abs(pair.start), 1.0)
+    u = _random(len(pair.start), rng) * steps(pair)
     v = _random(len(pair.here), rng)
 
     def outputs(*xs: Value) -> tuple[Value, ...]:
@@ -24,15 +26,16 @@ def forward_and_reverse(pair: Pair, rng: np.random.Generator) -> list[Finding]:
         return []
     ahead = np.concatenate([np.ravel(y.data) for y in moved])
     owed = pair.owed(v)
-    return _apart(pair, v * ahead, owed * u, "forward mode and reverse mode disagree")
+    cancelled = CANCELLED * float(np.abs(v) @ pair.backdrop)
+    return _apart(pair, v * ahead, owed * u, "forward mode and reverse mode disagree", cancelled)
 
 
 def symmetric(pair: Pair, rng: np.random.Generator) -> list[Finding]:
     """The derivative of a gradient by the inputs is its own transpose."""
     n = len(pair.here)
-    one, other = _random(n, rng), _random(n, rng)
+    one, other = (_random(n, rng) * steps(pair)[:n] for _ in range(2))
     along, across = pair.owed(one), pair.owed(other)
-    cancelled = 1e-12 * float(np.max(np.abs(along) + np.abs(across), initial=0.0))
+    cancelled = CANCELLED * float((np.abs(one) + np.abs(other)) @ pair.backdrop)
     some, others = along[:n] * other, across[:n] * one
     return _apart(pair, some, others, "the Hessian is not symmetric", cancelled)
 
