@@ -146,7 +146,7 @@ def test_every_node_has_one_turn():
     """x doubled 20 times by x + x: 2**20 paths, 20 rules."""
     turns = []
 
-    @tn.elementwise(lambda g, y, x: turns.append(1) or 2.0 * g)
+    @tn.elementwise(lambda g, y, x: turns.append(1) or 2.0 * g, check=False)
     def double(x):
         return x + x
 

@@ -213,3 +213,42 @@ def test_every_installed_library_takes_the_step_by_hand(eager: ModuleType, name:
     """Gradients agree to 1e-9, and one step of each can be timed."""
     times = eager.measure(EAGER[name](eager), rounds=1)
     assert {eager.BY_HAND, "tinygrad_neuron", "tinygrad_neuron, value_and_grad"} <= set(times)
+
+
+@pytest.fixture(scope="module")
+def checkers() -> Iterator[ModuleType]:
+    """The trial of gradient checkers as a module."""
+    folder = str(Path(__file__).parents[1] / "benchmarks")
+    sys.path.insert(0, folder)
+    import checkers
+
+    yield checkers
+    sys.path.remove(folder)
+
+
+@pytest.mark.parametrize("name", ["tinygrad_neuron", "fixed step, as Chainer"])
+def test_a_checker_is_shown_what_is_wrong_and_what_is_right(
+    checkers: ModuleType, name: str
+) -> None:
+    """It objects to a wrong sign, and at second order to a detached rule, and to nothing right."""
+    check, sine = checkers.CHECKERS[name][1], checkers.tn.ops.sin
+    call = checkers.Call(sine, (checkers.np.array([0.3, -1.5]),))
+    score = checkers.Score()
+    for family, order in (("wrong sign", 1), ("detached", 2)):
+        spoilt = checkers.Call(checkers.mutant(sine, 0, family).primitive, call.inputs)
+        assert checkers.objects(check, spoilt, order, score)
+    assert not checkers.objects(check, call, 1, score)
+    assert not checkers.objects(check, call, 2, score)
+    assert score.checks == 4 and score.evaluations >= 6
+
+
+def test_every_checker_that_is_installed_takes_part(checkers: ModuleType) -> None:
+    """Ours and the fixed step need no package; the table has a row for each."""
+    names = checkers.installed()
+    assert {"tinygrad_neuron", "fixed step, as Chainer"} <= names.keys()
+    score = checkers.Score(
+        {1: 3, 2: 1}, {1: ["one"], 2: []}, dict.fromkeys(checkers.KINDS, 0), 4, 20
+    )
+    rows = list(checkers.table(dict.fromkeys(names, score), 1))
+    assert len(rows) == 2 + len(names)
+    assert "75.0 % (3 of 4) | 100.0 % (1 of 1)" in rows[-1]

@@ -122,6 +122,22 @@ def layer_of_no_width():
     tn.Layer(0, 1)
 
 
+def gradient_that_is_asserted():
+    tn.assert_grad(lambda x: x * x.data, 3.0)
+
+
+def own_rule_that_is_wrong():
+    @tn.elementwise(lambda g, y, x: 2.0 * g * np.cos(x))
+    def wave(x):
+        return np.sin(x)
+
+    wave(Value(0.5))
+
+
+def check_of_nothing_that_moves():
+    tn.check_grad(lambda n: n, 3)
+
+
 def descent_with_no_step():
     tn.optim.GradientDescent([Value(1.0)], alpha=-1.0)
 
@@ -237,6 +253,21 @@ MISTAKES = [
         ["0.25146", "-0.26421", "draw random numbers outside"],
         None,
     ),
+    (
+        gradient_that_is_asserted,
+        errors.GradientCheckError,
+        AssertionError,
+        ["x", "6", "3", "half", ".data"],
+        None,
+    ),
+    (
+        own_rule_that_is_wrong,
+        errors.WrongRuleError,
+        ValueError,
+        ["wave", "rule for x", "test_errors.py:", "twice", "check=False"],
+        {"primitive": "wave"},
+    ),
+    (check_of_nothing_that_moves, errors.CheckInputError, TypeError, ["float", "2.0"], None),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),
 ]
 each_mistake = pytest.mark.parametrize(
@@ -602,7 +633,7 @@ def test_a_rule_of_the_wrong_shape(share):
 def test_a_number_wants_a_number(given):
     """The gradient of a single number is not an array of one."""
 
-    @tn.primitive(lambda g, y, x: g * given)
+    @tn.primitive(lambda g, y, x: g * given, check=False)
     def identity(x):
         return x * 1.0
 

@@ -25,9 +25,12 @@ LAYERS = (
     {"value"},
     {"batching", "inspection", "nonfinite"},
     {"transforms"},
+    {"check"},
     {"nn", "losses", "optim"},
     {"micrograd", "train"},
     {"lesson"},
+    {"expressions"},
+    {"check_command"},
     {"cli"},
     {"__main__", "__init__"},
 )

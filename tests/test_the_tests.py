@@ -174,7 +174,7 @@ def declared_again(primitive, position=0, wrong=lambda right, *args, **more: rig
         primitive, lambda *a, **more: wrong(right, *a, **more)
     )
     traits = {trait: getattr(primitive, trait) for trait in TRAITS}
-    return tn.primitive(*rules, **traits)(primitive.forward)
+    return tn.primitive(*rules, check=False, **traits)(primitive.forward)
 
 
 def with_signature(primitive, rule):
@@ -257,7 +257,7 @@ def test_a_corner_is_seen_from_both_sides():
 def test_a_vague_oracle_is_refused():
     """Where a difference quotient means nothing, a law fails instead of passing everything."""
 
-    @tn.elementwise(lambda g, y, x: 0.0 * g)
+    @tn.elementwise(lambda g, y, x: 0.0 * g, check=False)
     def jagged(x):
         return np.sin(1e6 * x)
 

@@ -337,10 +337,11 @@ def test_no_grad_nests_and_ends_with_an_exception():
     assert (w * w).inputs == (w, w)
 
 
-def test_grad_inside_no_grad():
+@pytest.mark.parametrize("x", [2.0, Value(2.0), Value(np.float32(2.0)), Value(2.0) * 1.0])
+def test_grad_inside_no_grad(x):
     """Asking for a gradient is asking to record: the answer is right, and no silent zero."""
     with tn.no_grad():
-        value, gradient = tn.value_and_grad(lambda x: x**3)(2.0)
+        value, gradient = tn.value_and_grad(lambda x: x**3)(x)
     assert (value.item(), gradient.item()) == (8.0, 12.0)
 
 

@@ -5,6 +5,7 @@ gradients), `optim` (how gradients become better weights).
 """
 
 from tinygrad_neuron import (
+    check as check,
     errors as errors,
     fft as fft,
     linalg as linalg,
@@ -12,13 +13,19 @@ from tinygrad_neuron import (
     ops as ops,
     optim as optim,
 )
+from tinygrad_neuron.check import (
+    assert_grad as assert_grad,
+    check_grad as check_grad,
+    check_gradient as check_gradient,
+    check_vjp as check_vjp,
+    elementwise as elementwise,
+    primitive as primitive,
+)
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import (
-    elementwise as elementwise,
     history as history,
     no_grad as no_grad,
     places as places,
-    primitive as primitive,
 )
 from tinygrad_neuron.inspection import inspect as inspect
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron

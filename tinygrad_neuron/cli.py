@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from tinygrad_neuron import check_command
 from tinygrad_neuron.errors import TinygradNeuronError
 from tinygrad_neuron.lesson import fit, guess, learn, model, nudge, predict, sweep, tour
 from tinygrad_neuron.lesson.equation import SEED, parse
@@ -215,6 +216,10 @@ def _tour(options: Options) -> tour.Tour:
 
 def _predict(options: Options) -> predict.Predictions:
     return predict.run(model.load(options.model), read(options.data))
+
+
+def _check(options: Options) -> check_command.Checked:
+    return check_command.run(options.target, options.inputs, order=options.order, seed=options.seed)
 
 
 def _given(options: Options, *names: str) -> dict[str, Any]:
@@ -416,6 +421,19 @@ def _predict_options(parser: Parser) -> None:
     parser.add_argument("data", metavar="data.csv", help="a table with the same input columns")
 
 
+def _check_options(parser: Parser) -> None:
+    parser.usage = "%(prog)s TARGET [name=value ...] [options]"
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = check_command.HELP
+    add = parser.add_argument
+    add("target", type=str.strip, metavar="TARGET", help="a formula, or module:function")
+    add("inputs", nargs="*", metavar="name=value", help="where to check it")
+    add(
+        "--order", type=at_least_one, default=1, metavar="N", help="check derivatives up to the Nth"
+    )
+    _seed_option(parser, "which random numbers", default=0)
+
+
 COMMANDS = {
     "guess": Command(
         "try random numbers for x and y in 256x + 212y = 1492  (no learning)",
@@ -440,6 +458,10 @@ COMMANDS = {
     "tour": Command(
         "guess, nudge, learn and a real table, one after the other",
         _tour_options, _tour, tour.screen, tour.record,
+    ),
+    "check": Command(
+        "is a gradient right? A formula, or a function of your own, against finite differences",
+        _check_options, _check, check_command.screen, check_command.record,
     ),
 }  # fmt: skip
 

@@ -313,7 +313,8 @@ def _as_new(x: Array) -> Value:
     if x.constant:
         return type(x).made(x._data, None)
     if type(x._data) is float:
-        return positive(x)
+        with recording():  # a result that is paused is a constant
+            return positive(x)
     return type(x).made(x._data, positive, (x,))  # who reads only needs no copy
 
 

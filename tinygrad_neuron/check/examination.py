@@ -1,0 +1,113 @@
+"""A pair examined: structure first, then slopes, order by order; the first mistake is enough."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tinygrad_neuron.check import directions, precision
+from tinygrad_neuron.check.pair import Pair, moves, of_function
+from tinygrad_neuron.check.report import Finding, Report, Status, gravest, place_of
+from tinygrad_neuron.check.slips import slip
+from tinygrad_neuron.check.slopes import Judge
+from tinygrad_neuron.check.structure import broken_laws
+from tinygrad_neuron.check.symmetry import forward_and_reverse, symmetric
+from tinygrad_neuron.transforms import vjp
+from tinygrad_neuron.value import Value
+
+
+def examined(pair: Pair, order: int, rng: np.random.Generator, level: int = 1) -> Report:
+    """The report on a pair, to an order; `level` is the order that the pair itself is of."""
+    with np.errstate(all="ignore"):  # inf and nan are judged here
+        return _examined(pair, order, rng, level)
+
+
+def _examined(pair: Pair, order: int, rng: np.random.Generator, first: int) -> Report:
+    findings: list[Finding] = []
+    unseen: list[str] = []
+    resolution = 0.0
+    evaluations = pullbacks = 0
+    for level, each in enumerate(_levels(pair, order, rng), start=first):
+        found, judge = _examined_once(each, rng, level)
+        findings += found
+        if judge is not None:
+            resolution = max(resolution, judge.resolution)
+            unseen += [place_of(*entry) for entry in sorted(judge.unseen)]
+        evaluations, pullbacks = evaluations + each.evaluations, pullbacks + each.pullbacks
+        if any(finding.status in ("failed", "inconclusive") for finding in findings):
+            break
+    status, reason = _verdict(findings)
+    cost = evaluations, pullbacks
+    return Report(status, reason, tuple(findings), *cost, resolution, tuple(unseen))
+
+
+def _verdict(findings: list[Finding]) -> tuple[Status, str]:
+    """The gravest status, and the reason of the first finding that has it."""
+    status = gravest(finding.status for finding in findings)
+    worst = next((finding for finding in findings if finding.status == status), None)
+    if worst is None or status == "passed":
+        return status, ""
+    return status, f"{worst.place}: {worst.reason}"
+
+
+def _levels(pair: Pair, order: int, rng: np.random.Generator) -> Iterator[Pair]:
+    """The pair, the pair of its pullback, and so on."""
+    yield pair
+    for _ in range(order - 1):
+        pair = derived(pair, rng)
+        yield pair
+
+
+def derived(pair: Pair, rng: np.random.Generator) -> Pair:
+    """The pullback of a function of Values as a function itself: of its inputs and cotangents."""
+    count, results = len(pair.inputs), pair.of_values
+    assert results is not None
+
+    def pulled(values: list[Any]) -> list[Any]:
+        def outputs(*xs: Any) -> tuple[Any, ...]:
+            return tuple(y for y in results(list(xs)) if moves(y) and isinstance(y, Value))
+
+        y, pullback = vjp(outputs, *values[:count])
+        return list(pullback(tuple(values[count : count + len(y)])))
+
+    vs = [
+        np.array(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
+        for shape in pair.result_shapes
+    ]
+    names = [
+        *pair.names,
+        *(f"cotangent {i}" if len(vs) > 1 else "cotangent" for i in range(len(vs))),
+    ]
+    found = of_function(pulled, [*pair.inputs, *vs], names)
+    height = float(sum(np.sum(np.abs(v * y)) for v, y in zip(vs, pair.result, strict=True)))
+    found.backdrop = np.maximum(found.backdrop, height / directions.steps(pair))
+    return found
+
+
+def _examined_once(
+    pair: Pair, rng: np.random.Generator, level: int
+) -> tuple[list[Finding], Judge | None]:
+    findings = broken_laws(pair, rng)
+    if findings:
+        return findings, None
+    if not len(pair.start) or not len(pair.here):
+        nothing = 0.0, 0.0, 0.0
+        return [Finding("passed", pair.names[0], None, *nothing, "there is nothing in it")], None
+    judge = Judge(pair, rng, level)
+    findings = [_with_slip(judge, finding) for finding in judge.run()]
+    if all(finding.status == "passed" for finding in findings):
+        findings += precision.lost(pair, judge)
+        if level > 1:
+            findings += [*forward_and_reverse(pair, rng), *symmetric(pair, rng)]
+    return findings, judge
+
+
+def _with_slip(judge: Judge, finding: Finding) -> Finding:
+    """A failure with the name of the slip that it looks like."""
+    pair = judge.pair
+    if finding.status != "failed" or len(pair.start) > directions.FEW:
+        return finding
+    k = pair.names.index(finding.input) if finding.input in pair.names else 0
+    name = slip(pair, k, judge.looker.given, judge.looker.everywhere())
+    return replace(finding, reason=f"{finding.reason}; {name}") if name else finding
