@@ -155,6 +155,12 @@ from tinygrad_neuron.ops.elementwise import (
     tanh as tanh,
     where as where,
 )
+from tinygrad_neuron.ops.gamma import (
+    digamma as digamma,
+    gammaln as gammaln,
+    gammaln_gap as gammaln_gap,
+    polygamma as polygamma,
+)
 from tinygrad_neuron.ops.indexing import (
     add_at as add_at,
     max_at as max_at,
@@ -163,6 +169,7 @@ from tinygrad_neuron.ops.indexing import (
     set_at as set_at,
     take as take,
 )
+from tinygrad_neuron.ops.lattice import path_sums as path_sums
 from tinygrad_neuron.ops.linalg import (
     cross_of_vectors as cross_of_vectors,
     dot as dot,
