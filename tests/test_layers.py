@@ -170,7 +170,7 @@ def test_nothing_foreign_but_numpy_and_the_stated_extras():
         (upward, "graph", "from .value import Value"),
         (upward, "graph", "from . import value"),
         (upward, "ops.shape", "from ..backward import backward"),
-        (upward, "losses", "def late():\n    from . import nn"),
+        (upward, "losses.mechanism", "def late():\n    from .. import nn"),
         (circle, "errors", "from . import graph"),
         (hidden, "graph", "def late():\n    from .errors import NotScalarError"),
         (hidden, "graph", "def late():\n    import json"),

@@ -1,0 +1,31 @@
+"""How wrong a prediction is, as one number: plain functions of Values.
+
+A loss is written as the expression for one example; its gradient follows from the expression, as
+accurate as the value. `mechanism` adds reduction, weights, masks, checks and a name to all of them.
+"""
+
+from tinygrad_neuron.losses.binary import (
+    binary_cross_entropy as binary_cross_entropy,
+    hinge as hinge,
+)
+from tinygrad_neuron.losses.compare import residual as residual, same_shape as same_shape
+from tinygrad_neuron.losses.kinds import KINDS as KINDS, LIMITS as LIMITS
+from tinygrad_neuron.losses.mechanism import (
+    Loss as Loss,
+    loss as loss,
+    unchecked as unchecked,
+)
+from tinygrad_neuron.losses.multiclass import cross_entropy as cross_entropy
+from tinygrad_neuron.losses.registry import (
+    LOSSES as LOSSES,
+    elsewhere as elsewhere,
+    get as get,
+    names as names,
+)
+from tinygrad_neuron.losses.regression import (
+    absolute_error as absolute_error,
+    huber as huber,
+    squared_error as squared_error,
+)
+
+mse = squared_error  # as everybody types it

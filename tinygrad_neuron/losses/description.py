@@ -1,0 +1,159 @@
+"""A loss described: signature, formula, properties, and a plot of loss and gradient in text."""
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from tinygrad_neuron.graph import no_grad, plain
+from tinygrad_neuron.losses import kinds, registry
+from tinygrad_neuron.losses.compare import Shape
+from tinygrad_neuron.transforms import elementwise_grad
+
+Arrays = tuple[Any, ...]
+
+HEIGHT = 9  # lines of a plot
+SMOOTHNESS = {-1: "a jump", 0: "a corner", 1: "one derivative", 2: "two derivatives"}
+TARGET = {"signs": 1.0, "answers": 1.0}
+
+
+def example(loss: Any, rng: np.random.Generator, count: int, classes: int = 3) -> Arrays:
+    """Arrays that a loss is defined for: a prediction, its target, and whatever else it takes."""
+    shape: Shape = (count, classes) if loss.rows else (count,)
+    return tuple(_drawn(loss.kind(i), rng, shape) for i in range(len(loss.arrays)))
+
+
+def _drawn(kind: kinds.Kind | None, rng: np.random.Generator, shape: Shape) -> Any:
+    if kind is None:
+        return rng.integers(0, shape[-1], shape[:-1])
+    return kind.draw(rng, shape[:-1] if kind.per_row else shape)
+
+
+def describe(loss: Any, width: int = 72) -> str:
+    """What a person wants to know of a loss, on one screen."""
+    takes = [*loss.arrays, *(f"{k}={v!r}" for k, v in loss.parameters.items())]
+    lines = [f"{loss.__name__}({', '.join(takes)})"]
+    lines += [f"  {line}" for line in _paragraph(loss)]
+    lines += ["", *(f"  {name:<10} {text}" for name, text in properties(loss).items())]
+    return "\n".join([*lines, "", *plot(loss, width), *_elsewhere(loss)])
+
+
+def _paragraph(loss: Any) -> list[str]:
+    text = inspect.getdoc(loss.function) or ""
+    return text.partition("\n\n")[0].splitlines()
+
+
+def properties(loss: Any) -> dict[str, str]:
+    """What a loss declares of itself, in words; each is tested."""
+    said = {
+        "formula": loss.formula,
+        "also": ", ".join(loss.aliases),
+        "target": " and ".join(map(_target, range(1, len(loss.arrays)), [loss] * 9)),
+        "parameters": ", ".join(
+            f"{k}={v!r} ({_limit(loss, k)})" for k, v in loss.parameters.items()
+        ),
+        "least": "" if loss.minimum is None else f"{loss.minimum:g}",
+        "convex": {True: "yes", False: "no", None: ""}[loss.convex],
+        "slope": _slope(loss),
+        "smooth": _smooth(loss),
+        "elicits": loss.elicits,
+        "source": loss.source,
+    }
+    return {name: text for name, text in said.items() if text}
+
+
+def _target(i: int, loss: Any) -> str:
+    kind = loss.kind(i)
+    return "labels, or shares of the classes" if kind is None else kind.says
+
+
+def _limit(loss: Any, name: str) -> str:
+    return kinds.LIMITS[loss.limits[name]][0] if name in loss.limits else "any"
+
+
+def lipschitz(loss: Any, **settings: Any) -> float | None:
+    """The steepest slope a loss can have, with these parameters; None where there is no bound."""
+    bound = loss.lipschitz
+    return float(bound(**{**loss.parameters, **settings})) if callable(bound) else bound
+
+
+def _slope(loss: Any) -> str:
+    bound = lipschitz(loss)
+    return "" if bound is None else f"never beyond {bound:g}"
+
+
+def _smooth(loss: Any) -> str:
+    if loss.smooth is None:
+        return ""
+    return SMOOTHNESS.get(loss.smooth, "every derivative")
+
+
+def _elsewhere(loss: Any) -> list[str]:
+    rows = [row for row in registry.ELSEWHERE if row.ours == loss.__name__]
+    if not rows:
+        return []
+    lines = [
+        f"  {row.library:<8} {row.name}{': ' if row.differs else ''}{row.differs}" for row in rows
+    ]
+    return ["", "Elsewhere", *lines]
+
+
+# ------------------------------------------------------------------------------------ the plot
+
+
+def curve(loss: Any, count: int) -> tuple[str, Any, Any, Any]:
+    """What is varied, its numbers, and the loss and the slope there."""
+    x = _range(loss, count)
+    arrays, what = _at(loss, x)
+    first, *others = arrays
+    with np.errstate(all="ignore"):
+        with no_grad():
+            y = plain(loss(first, *others, reduction="none"))
+        slope = plain(elementwise_grad(lambda p: loss(p, *others, reduction="none"))(first))
+    return what, x, y, slope[..., 0] if loss.rows else slope
+
+
+def _range(loss: Any, count: int) -> Any:
+    low, high = {True: (-4.0, 4.0)}.get(loss.domain.allows is None, (0.02, 4.0))
+    if loss.domain is kinds.PROBABILITY:
+        high = 0.98
+    return np.linspace(low, high, count)
+
+
+def _at(loss: Any, x: Any) -> tuple[Arrays, str]:
+    """The arrays along which the first number of the prediction runs through x."""
+    rng = np.random.default_rng(3)
+    if not loss.rows:
+        kind = loss.kind(1)
+        t = 0.0 if kind.allows is None and loss.domain.allows is None else 1.0
+        others = tuple(np.zeros_like(x) for _ in loss.arrays[2:])
+        return (x, np.full_like(x, t), *others), f"prediction, for a target of {t:g}"
+    drawn = example(loss, rng, 1, 2)
+    first = np.repeat(drawn[0], len(x), axis=0)
+    first[:, 0] = x
+    others = tuple(np.repeat(part, len(x), axis=0) for part in drawn[1:])
+    if loss.over_classes:
+        first[:, 1:], others = 0.0, (np.zeros(len(x), int), *others[1:])
+        return (first, *others), "score of the right class, beside one of 0"
+    return (first, *others), "first number of the prediction, all others as drawn"
+
+
+def plot(loss: Any, width: int = 72) -> list[str]:
+    """The loss (#) and its gradient (.) as lines of text."""
+    room = max(width - 12, 20)
+    what, x, y, slope = curve(loss, room)
+    shown = np.concatenate([y, slope])
+    shown = shown[np.isfinite(shown)]
+    low, high = (shown.min(), shown.max()) if shown.size else (0.0, 1.0)
+    high = high if high > low else low + 1.0
+    grid = [[" "] * room for _ in range(HEIGHT)]
+    for marks, sign in ((slope, "."), (y, "#")):
+        for column, value in enumerate(marks):
+            if np.isfinite(value):
+                grid[round(float((high - value) / (high - low) * (HEIGHT - 1)))][column] = sign
+    ticks = np.linspace(high, low, HEIGHT)
+    lines = [
+        f"{tick:10.3g} |{''.join(row).rstrip()}" for tick, row in zip(ticks, grid, strict=True)
+    ]
+    ends = f"{x[0]:g}{what:^{room - len(f'{x[0]:g}{x[-1]:g}')}}{x[-1]:g}"
+    return [*lines, f"{'':11} {ends}", f"{'':11} #: loss   .: its gradient"]
