@@ -9,6 +9,7 @@ from tinygrad_neuron.losses.binary import (
     hinge as hinge,
 )
 from tinygrad_neuron.losses.compare import residual as residual, same_shape as same_shape
+from tinygrad_neuron.losses.ctc import ctc as ctc
 from tinygrad_neuron.losses.kinds import KINDS as KINDS, LIMITS as LIMITS
 from tinygrad_neuron.losses.mechanism import (
     Loss as Loss,
@@ -26,6 +27,14 @@ from tinygrad_neuron.losses.regression import (
     absolute_error as absolute_error,
     huber as huber,
     squared_error as squared_error,
+)
+from tinygrad_neuron.losses.robust import (
+    barron as barron,
+    cauchy as cauchy,
+    expectile as expectile,
+    geman_mcclure as geman_mcclure,
+    tukey as tukey,
+    welsch as welsch,
 )
 
 mse = squared_error  # as everybody types it

@@ -19,14 +19,14 @@ TARGET = {"signs": 1.0, "answers": 1.0}
 
 def example(loss: Any, rng: np.random.Generator, count: int, classes: int = 3) -> Arrays:
     """Arrays that a loss is defined for: a prediction, its target, and whatever else it takes."""
-    shape: Shape = (count, classes) if loss.rows else (count,)
+    shape: Shape = (count, *(classes,) * loss.rows)
     return tuple(_drawn(loss.kind(i), rng, shape) for i in range(len(loss.arrays)))
 
 
 def _drawn(kind: kinds.Kind | None, rng: np.random.Generator, shape: Shape) -> Any:
     if kind is None:
         return rng.integers(0, shape[-1], shape[:-1])
-    return kind.draw(rng, shape[:-1] if kind.per_row else shape)
+    return kind.draw(rng, shape[:1] if kind.per_row else shape)
 
 
 def describe(loss: Any, width: int = 72) -> str:

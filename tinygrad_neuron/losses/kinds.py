@@ -28,6 +28,7 @@ class Kind:
     draw: Draw
     remedy: str = ""
     per_row: bool = False  # one for each row of the prediction, not one for each entry
+    whole: bool = False  # whole numbers, for labels and lengths: never rounded to a precision
     predicted: bool = False  # it comes out of a model, so a nan in it must show
 
 
@@ -115,6 +116,22 @@ KINDS: dict[str, Kind] = {
     "row answer": Kind(ANSWER.says, ANSWER.allows, _answers, ANSWER.remedy, per_row=True),
 }
 
+KINDS["labels in order"] = Kind(
+    "classes, and -1 behind the last of them",
+    lambda x: x >= -1,
+    lambda rng, shape: rng.integers(1, shape[-1], (*shape[:-2], 1)),
+    "np.where(np.arange(labels.shape[1]) < counts[:, None], labels, -1)",
+    whole=True,
+)
+KINDS["row count"] = Kind(
+    "whole numbers from 1 on",
+    lambda x: x >= 1,
+    lambda rng, shape: rng.integers(1, 3, shape),
+    "mask=lengths > 0 leaves the others out",
+    per_row=True,
+    whole=True,
+)
+
 Limit = tuple[str, Callable[[Any], Any]]
 
 # what a parameter may be
@@ -124,6 +141,7 @@ LIMITS: dict[str, Limit] = {
     "share": ("between 0 and 1", lambda x: (x >= 0.0) & (x <= 1.0)),
     "inner share": ("strictly between 0 and 1", lambda x: (x > 0.0) & (x < 1.0)),
     "finite": ("finite", lambda x: (x > -inf) & (x < inf)),
+    "less than inf": ("a number below inf", lambda x: x < inf),
     "at least 1": ("1 or more", lambda x: x >= 1.0),
 }
 

@@ -17,7 +17,7 @@ from typing import Any, overload
 import numpy as np
 
 from tinygrad_neuron.errors import BroadcastError, LossError
-from tinygrad_neuron.graph import Array, Node, dtype_of, plain
+from tinygrad_neuron.graph import Array, Node, dtype_of, only, plain
 from tinygrad_neuron.losses import labels, registry
 from tinygrad_neuron.losses.compare import Shape, called, mismatch, operand
 from tinygrad_neuron.losses.description import describe
@@ -103,6 +103,7 @@ class Loss:
         parameters = list(inspect.signature(function).parameters.values())
         self.arrays = tuple(p.name for p in parameters[: 1 + len(self.targets)])
         self.parameters = {p.name: p.default for p in parameters[len(self.arrays) :]}
+        self.optional = {p.name: None for p in parameters[: len(self.arrays)] if p.default is None}
 
     def __repr__(self) -> str:
         return f"<loss {self.__name__}>"
@@ -136,7 +137,7 @@ class Loss:
         if options is not None:
             arrays, weight, keep = self._of_classes(given, arrays, options, weight, keep)
         if keep is not None:
-            arrays = tuple(take(x, index=keep) for x in arrays)
+            arrays = tuple(x if x is None else take(x, index=keep) for x in arrays)
             weight = None if weight is None else take(weight, index=keep)
         if _checked.get():
             self._check(given, arrays, keep)
@@ -148,7 +149,7 @@ class Loss:
     def _bound(self, given: tuple[Array, ...], settings: dict[str, Any]) -> tuple[Array, ...]:
         """`huber(x, t, 2.0)` is `huber(x, t, delta=2.0)`; arrays may stand by name."""
         names = (*self.arrays, *self.parameters)
-        found = dict(zip(names, given, strict=False))
+        found = self.optional | dict(zip(names, given, strict=False))
         found |= {name: settings.pop(name) for name in self.arrays if name in settings}
         if len(given) > len(names) or any(name not in found for name in self.arrays):
             raise TypeError(f"{self.__name__}({', '.join(names)}) takes {words(self.arrays)}")
@@ -184,15 +185,32 @@ class Loss:
         arrays = [first]
         for i, x in enumerate(given[1:], 1):
             kind = self.kind(i)
+            if x is None or (kind is not None and kind.whole):
+                arrays.append(x if x is None else self._whole(i, given, shape))
+                continue
             if kind is None:
                 arrays.append(labels.read(x, shape, dtype))
                 continue
-            wanted = shape[:-1] if kind.per_row else shape
+            wanted = shape[: -self.rows] if kind.per_row else shape
             moved = x if kind.per_row else self._row_last(operand(x, dtype), axis)
             arrays.append(operand(moved, dtype))
             if shape_of(arrays[-1]) != wanted:
                 raise mismatch(given[0], wanted, x, shape_of(arrays[-1]))
         return tuple(arrays)
+
+    def _whole(self, i: int, given: tuple[Array, ...], shape: Shape) -> Any:
+        """Whole numbers, which stay so: one for each row, or a row of its own length."""
+        name, numbers = called(given[i], self.arrays[i]), np.asarray(only(given[i]))
+        if numbers.dtype.kind not in "iu":
+            raise LossError(
+                f"{name} is an array of {numbers.dtype}; {self.__name__} takes whole numbers.",
+                hint=f"{name}.astype(int)",
+            )
+        kind, batch = self.kind(i), shape[: -self.rows]
+        wanted = batch if kind is None or kind.per_row else (*batch, *numbers.shape[-1:])
+        if numbers.shape != wanted:
+            raise mismatch(given[0], wanted, given[i], numbers.shape)
+        return numbers
 
     def _row_last(self, x: Array, axis: Any) -> Array:
         """Rows on the last axis, wherever they lie; several axes as one."""
@@ -216,6 +234,8 @@ class Loss:
     def _check(self, given: tuple[Array, ...], arrays: tuple[Array, ...], keep: Any) -> None:
         for i, (x, name) in enumerate(zip(arrays, self.arrays, strict=True)):
             kind = self.kind(i)
+            if x is None:
+                continue
             if kind is not None:
                 check_entries(self.__name__, kind, given[i], x, keep, name)
             elif labels.is_labels(x):

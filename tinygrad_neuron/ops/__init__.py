@@ -279,11 +279,9 @@ from tinygrad_neuron.ops.softmax import (
 from tinygrad_neuron.ops.special import (
     erf as erf,
     expm1mx as expm1mx,
-    gammaln as gammaln,
     log1mexp as log1mexp,
     log1psq as log1psq,
     log_of_cosh as log_of_cosh,
-    polygamma as polygamma,
 )
 from tinygrad_neuron.ops.statistics import (
     average as average,

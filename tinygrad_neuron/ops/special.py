@@ -14,8 +14,6 @@ from tinygrad_neuron.ops.elementwise import exp, expm1, square, tanh
 
 LOG_2 = math.log(2.0)
 TERMS = 20  # of a series in x^n / n!, for |x| <= 1
-FAR = 12.0  # from here on the asymptotic series of the digamma function is exact
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798)
 
 
 @elementwise(lambda g, y, x: g * tanh(x))
@@ -62,48 +60,8 @@ def erf(x: Array) -> Array:
     return _of_each(math.erf, x)
 
 
-@elementwise(lambda g, y, x: g * polygamma(x), domains=(POSITIVE,))
-def gammaln(x: Array) -> Array:
-    """log(Γ(x)), for x above 0: log of the factorial of x - 1."""
-    return _of_each(_lgamma, x)
-
-
-def _lgamma(x: float) -> float:
-    return math.lgamma(x) if x > 0.0 else math.inf if x == 0.0 else math.nan
-
-
 def _of_each(function: Callable[[float], float], x: Array) -> Array:
     """A function of Python's floats, for each entry: NumPy has none of its own."""
     x = np.asarray(x)
     each = np.fromiter(map(function, x.ravel().tolist()), float, x.size)
     return each.astype(x.dtype if x.dtype.kind == "f" else float).reshape(x.shape)
-
-
-@elementwise(lambda g, y, x, order: g * polygamma(x, order=order + 1), domains=(POSITIVE,))
-def polygamma(x: Array, *, order: int = 0) -> Array:
-    """The digamma function, the slope of log(Γ(x)), or its derivative of this order; for x above 0.
-
-    The argument is raised to 12 by recurrence, where the asymptotic series is exact (Abramowitz and
-    Stegun, 6.3.18 and 6.4.11).
-    """
-    x = np.asarray(x)
-    at = np.where(x > 0.0, x, np.nan).astype(float)
-    raised, total = at, np.zeros_like(at)
-    sign, factorial = (-1.0) ** (order + 1), float(math.factorial(order))
-    for _ in range(int(FAR)):
-        low = raised < FAR
-        total = total + np.where(low, sign * factorial / raised ** (order + 1), 0.0)
-        raised = np.where(low, raised + 1.0, raised)
-    y = total + sign * _asymptotic(raised, order)
-    return y.astype(x.dtype if x.dtype.kind == "f" else float)
-
-
-def _asymptotic(x: Array, order: int) -> Array:
-    """The series of the polygamma function in 1 / x, but for its sign (-1)^(order + 1)."""
-    first = -np.log(x) if order == 0 else math.factorial(order - 1) / x**order
-    half = math.factorial(order) / (2.0 * x ** (order + 1))
-    rest = [
-        b * math.factorial(2 * k + order - 1) / math.factorial(2 * k) / x ** (2 * k + order)
-        for k, b in enumerate(BERNOULLI, 1)
-    ]
-    return first + half + np.add.reduce(rest[::-1])
