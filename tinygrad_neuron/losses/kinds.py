@@ -111,16 +111,42 @@ KINDS: dict[str, Kind] = {
     "above -1": ABOVE,
     "predicted above -1": Kind(ABOVE.says, ABOVE.allows, _positive, predicted=True),
     "predicted positive": Kind(POSITIVE.says, POSITIVE.allows, _positive, predicted=True),
+    "predicted nonnegative": Kind(COUNT.says, COUNT.allows, _positive, predicted=True),
     "row real": Kind(REAL.says, None, _normal, per_row=True),
     "row sign": Kind(SIGN.says, SIGN.allows, _signs, SIGN.remedy, per_row=True),
     "row answer": Kind(ANSWER.says, ANSWER.allows, _answers, ANSWER.remedy, per_row=True),
 }
 
+
+def _boxes(rng: np.random.Generator, shape: Shape) -> Any:
+    corner = rng.standard_normal((*shape[:-1], 2))
+    return np.concatenate([corner, corner + _positive(rng, corner.shape)], axis=-1)
+
+
+def _ordered(x: Any) -> Any:
+    """Whether both ends of each side are in order, for each of the four numbers."""
+    ends = np.split(x, 2, axis=-1)
+    return np.concatenate([ends[0] <= ends[1]] * 2, axis=-1)
+
+
+KINDS["box"] = Kind("boxes: left, low, right, high", None, _boxes, predicted=True)
+KINDS["target box"] = Kind(
+    "boxes: left, low, right, high, which end beyond where they begin",
+    _ordered,
+    _boxes,
+    "np.concatenate([corner, corner + size], axis=-1) for boxes given by their size",
+)
 KINDS["labels in order"] = Kind(
     "classes, and -1 behind the last of them",
     lambda x: x >= -1,
     lambda rng, shape: rng.integers(1, shape[-1], (*shape[:-2], 1)),
     "np.where(np.arange(labels.shape[1]) < counts[:, None], labels, -1)",
+    whole=True,
+)
+KINDS["labels per row"] = Kind(
+    "classes",
+    lambda x: x >= 0,
+    lambda rng, shape: rng.integers(0, shape[-1], shape[:-1]),
     whole=True,
 )
 KINDS["row count"] = Kind(
