@@ -21,6 +21,12 @@ def lattices(draw):
 BY_HAND = {
     "polygamma": elementwise_calls(LARGE, settings=ORDERS),
     "gammaln_gap": elementwise_calls(LARGE, STEPS, settings=ORDERS),
+    "alpha_contrast": elementwise_calls(
+        STEPS, STEPS, settings=st.sampled_from([{"alpha": a} for a in (-1.0, 0.0, 0.5, 1.0, 2.5)])
+    ),
+    "beta_contrast": elementwise_calls(
+        STEPS, STEPS, settings=st.sampled_from([{"beta": b} for b in (-1.0, 0.0, 0.5, 1.0, 2.5)])
+    ),
     "path_sums": lattices(),
 }
 """In wider lattices some states cannot be reached, where there is nothing to see nearby: -inf."""

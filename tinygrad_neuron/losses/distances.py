@@ -10,9 +10,9 @@ from tinygrad_neuron.graph import Array
 from tinygrad_neuron.losses.mechanism import loss
 from tinygrad_neuron.ops import (
     absolute,
+    alpha_contrast,
+    beta_contrast,
     cumsum,
-    expm1mx,
-    log,
     log1p,
     mean,
     power,
@@ -109,30 +109,7 @@ def alpha_divergence(prediction: Array, target: Array, alpha: float = 0.5) -> Ar
     >>> round(alpha_divergence(Value([[8.0, 2.0]]), [[4.0, 6.0]], alpha=2.0).item(), 12)
     5.0
     """
-    if alpha < 0.5:
-        return _alpha_divergence(target, prediction, 1.0 - alpha)
-    return _alpha_divergence(prediction, target, alpha)
-
-
-def _alpha_divergence(p: Array, t: Array, alpha: float) -> Array:
-    """For alpha from 1/2 on: t (exp(a d) - 1 - a d) / a + t (exp(-d) - 1 + d), d = log(t / p)."""
-    a = alpha - 1.0
-    lone, missed = t == 0.0, (p == 0.0) & (t != 0.0)
-    d = _log_ratio(where(lone | missed, 1.0, t), where(lone | missed, 1.0, p))
-    both = t * (_beyond(a, d) + expm1mx(-d))
-    unexpected = t * (1.0 / -a if a < 0.0 else inf)
-    return sum(where(lone, p, where(missed, unexpected, both)), axis=-1) / alpha
-
-
-def _log_ratio(t: Array, p: Array) -> Array:
-    """log(t / p), also for two that are nearly the same."""
-    near = absolute(t - p) <= 0.5 * p
-    return where(near, log1p(where(near, t - p, 0.0) / p), log(t) - log(p))
-
-
-def _beyond(a: float, d: Array) -> Array:
-    """(exp(a d) - 1 - a d) / a, and 0 for a = 0."""
-    return expm1mx(a * d) / a if a else 0.0 * d
+    return sum(alpha_contrast(prediction, target, alpha=alpha), axis=-1)
 
 
 @loss(
@@ -150,8 +127,8 @@ def renyi(probs: Array, target: Array, alpha: float = 0.5) -> Array:
     Value(0.22314355131420976)
     """
     a = alpha - 1.0
-    whole = alpha * alpha_divergence.function(probs, target, alpha)
-    return log1p(a * whole) / a if a else whole
+    excess = alpha * sum(alpha_contrast(probs, target, alpha=alpha), axis=-1)
+    return log1p(a * excess) / a if a else excess
 
 
 # ------------------------------------------------------------------------- positive spectra
@@ -170,7 +147,7 @@ def itakura_saito(prediction: Array, target: Array) -> Array:
     >>> itakura_saito(Value(2.0), 2.0)
     Value(0.0)
     """
-    return expm1mx(_log_ratio(target, prediction))
+    return beta_contrast(prediction, target, beta=0.0)
 
 
 @loss(
@@ -188,10 +165,7 @@ def beta_divergence(prediction: Array, target: Array, beta: float = 1.0) -> Arra
     >>> beta_divergence(Value(5.0), 2.0, beta=2.0)
     Value(4.5)
     """
-    if beta == 2.0:
-        return 0.5 * square(prediction - target)
-    d = _log_ratio(prediction, target)
-    return power(target, beta) * (_beyond(beta, d) - _beyond(beta - 1.0, d))
+    return beta_contrast(prediction, target, beta=beta)
 
 
 # ------------------------------------------------------------------------------- one dimension

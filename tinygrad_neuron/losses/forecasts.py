@@ -87,7 +87,8 @@ def negative_binomial_nll(log_rate: Array, target: Array, dispersion: Array = 1.
     """
     r = 1.0 / dispersion
     lead = log_rate + log(dispersion)
-    ways = gammaln(target + 1.0) - gammaln_gap(r, target)
+    few, many = minimum(target + 1.0, r), maximum(target + 1.0, r)
+    ways = gammaln(few) - gammaln_gap(many, few - 1.0)  # log Γ(t+1) Γ(r) / Γ(t+r)
     return ways + mul0(target, softplus(-lead)) + r * softplus(lead)
 
 

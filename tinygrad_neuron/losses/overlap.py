@@ -136,8 +136,9 @@ def _overlap(a: Array, b: Array) -> tuple[Array, Array]:
 
 
 @loss(
-    rows=1, domain="box", target="target box", formula="1 - |A and B| / |A or B|", aliases=("iou",),
-    source="Yu, Jiang, Wang, Cao and Huang, UnitBox, 2016", smooth=0,
+    rows=1, domain="box", target="target box", aliases=("iou",), smooth=0,
+    formula="1 - |A and B| / |A or B|",
+    source="Yu, Jiang, Wang, Cao and Huang, UnitBox, 2016",
 )  # fmt: skip
 def box_iou(box: Array, target: Array) -> Array:
     """1 - intersection over union of boxes (left, low, right, high): 0 for the same one.
@@ -154,8 +155,9 @@ def box_iou(box: Array, target: Array) -> Array:
 
 
 @loss(
-    rows=1, domain="box", target="target box", formula="1 - IoU + |hull less union| / |hull|", aliases=("giou",),
-    source="Rezatofighi, Tsoi, Gwak, Sadeghian, Reid and Savarese, Generalized IoU, 2019", smooth=0,
+    rows=1, domain="box", target="target box", aliases=("giou",), smooth=0,
+    formula="1 - IoU + |hull less union| / |hull|",
+    source="Rezatofighi, Tsoi, Gwak, Sadeghian, Reid and Savarese, Generalized IoU, 2019",
 )  # fmt: skip
 def box_giou(box: Array, target: Array) -> Array:
     """1 - IoU, and the empty share of the smallest box around both: boxes apart are drawn together.
@@ -172,8 +174,9 @@ def box_giou(box: Array, target: Array) -> Array:
 
 
 @loss(
-    rows=1, domain="box", target="target box", formula="1 - IoU + |centres apart|² / |hull's diagonal|²",
-    source="Zheng, Wang, Liu, Li, Ye and Ren, Distance-IoU Loss, 2020", smooth=0, aliases=("diou",),
+    rows=1, domain="box", target="target box", aliases=("diou",), smooth=0,
+    formula="1 - IoU + |centres apart|² / |hull's diagonal|²",
+    source="Zheng, Wang, Liu, Li, Ye and Ren, Distance-IoU Loss, 2020",
 )  # fmt: skip
 def box_diou(box: Array, target: Array) -> Array:
     """1 - IoU, and how far the centres are apart, squared and by the diagonal around both.
@@ -194,8 +197,9 @@ def _apart(a: Array, b: Array) -> Array:
 
 
 @loss(
-    rows=1, domain="box", target="target box", formula="DIoU + v² / (1 - IoU + v), v = 4/π² (Δ arctan w/h)²",
-    source="Zheng, Wang, Liu, Li, Ye and Ren, Distance-IoU Loss, 2020", smooth=0, aliases=("ciou",),
+    rows=1, domain="box", target="target box", aliases=("ciou",), smooth=0,
+    formula="DIoU + v² / (1 - IoU + v), v = 4/π² (Δ arctan w/h)²",
+    source="Zheng, Wang, Liu, Li, Ye and Ren, Distance-IoU Loss, 2020",
 )  # fmt: skip
 def box_ciou(box: Array, target: Array) -> Array:
     """`box_diou`, and how much the two differ in their shape, the more the better they overlap.

@@ -9,7 +9,7 @@ from math import inf
 
 from tinygrad_neuron.graph import Array
 from tinygrad_neuron.losses.mechanism import loss
-from tinygrad_neuron.ops import absolute, exp, expm1, log1psq, minimum, square, where
+from tinygrad_neuron.ops import absolute, exp, expm1, grown, isinf, log1psq, minimum, square, where
 from tinygrad_neuron.ops.angles import direction
 
 
@@ -132,12 +132,8 @@ def barron(prediction: Array, target: Array, alpha: float = 1.0, scale: float = 
         return 0.5 * square(ratio)
     logarithm = log1psq(ratio / b**0.5)
     if alpha < 1.0:
-        return (0.5 * b) * _grown(0.5 * alpha, logarithm)
+        return (0.5 * b) * grown(0.5 * alpha, logarithm)
     # near 2 the root of b times a large power of 1/b: that power beside α/2 = 1 ± b/2 is small
     rest = 0.5 * (alpha - 2.0) * logarithm
-    return (square(ratio * exp(0.5 * rest)) + b * expm1(rest)) / alpha
-
-
-def _grown(a: float, x: Array) -> Array:
-    """(exp(a x) - 1) / a, and x for a = 0."""
-    return expm1(a * x) / a if abs(a) > 1e-20 else x
+    large = where(isinf(ratio), ratio, ratio * exp(0.5 * rest))  # inf * 0 is nan
+    return (square(large) + b * expm1(rest)) / alpha

@@ -91,6 +91,12 @@ from tinygrad_neuron.ops.choosing import (
     unique as unique,
     zeros_like as zeros_like,
 )
+from tinygrad_neuron.ops.contrasts import (
+    alpha_contrast as alpha_contrast,
+    beta_contrast as beta_contrast,
+    grown as grown,
+    log_ratio as log_ratio,
+)
 from tinygrad_neuron.ops.decompositions import (
     cholesky as cholesky,
     complement as complement,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tinygrad_neuron.graph import POSITIVE, Array, elementwise
-from tinygrad_neuron.ops.angles import hypot
+from tinygrad_neuron.ops.angles import direction, hypot
 from tinygrad_neuron.ops.elementwise import exp, expm1, square, tanh
 
 LOG_2 = math.log(2.0)
@@ -35,7 +35,7 @@ def expm1mx(x: Array) -> Array:
     return np.where(np.abs(x) <= 1.0, 0.5 * np.square(near) * series, far)[()]
 
 
-@elementwise(lambda g, y, x: 2.0 * g * (x / hypot(1.0, x)) / hypot(1.0, x))
+@elementwise(lambda g, y, x: 2.0 * g * direction(x, 1.0) / hypot(1.0, x))
 def log1psq(x: Array) -> Array:
     """log(1 + x²), where x² may overflow."""
     size = np.abs(x)
