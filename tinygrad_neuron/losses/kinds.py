@@ -29,6 +29,7 @@ class Kind:
     remedy: str = ""
     per_row: bool = False  # one for each row of the prediction, not one for each entry
     predicted: bool = False  # it comes out of a model, so a nan in it must show
+    whole: bool = False  # whole numbers, which no precision may round
 
 
 def _normal(rng: np.random.Generator, shape: Shape) -> Any:
@@ -49,6 +50,14 @@ def _signs(rng: np.random.Generator, shape: Shape) -> Any:
 
 def _answers(rng: np.random.Generator, shape: Shape) -> Any:
     return rng.choice([0.0, 1.0], shape)
+
+
+def _cosines(rng: np.random.Generator, shape: Shape) -> Any:
+    return rng.uniform(-0.95, 0.95, shape)
+
+
+def _groups(rng: np.random.Generator, shape: Shape) -> Any:
+    return np.arange(np.prod(shape, dtype=int)).reshape(shape) // 2
 
 
 def shares(rng: np.random.Generator, shape: Shape) -> Any:
@@ -110,6 +119,8 @@ KINDS: dict[str, Kind] = {
     "above -1": ABOVE,
     "predicted above -1": Kind(ABOVE.says, ABOVE.allows, _positive, predicted=True),
     "predicted positive": Kind(POSITIVE.says, POSITIVE.allows, _positive, predicted=True),
+    "cosine": Kind("cosines, from -1 to 1", lambda x: np.abs(x) <= 1.0, _cosines, predicted=True),
+    "row label": Kind("labels", None, _groups, per_row=True, whole=True),
     "row real": Kind(REAL.says, None, _normal, per_row=True),
     "row sign": Kind(SIGN.says, SIGN.allows, _signs, SIGN.remedy, per_row=True),
     "row answer": Kind(ANSWER.says, ANSWER.allows, _answers, ANSWER.remedy, per_row=True),

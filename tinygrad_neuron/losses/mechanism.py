@@ -90,6 +90,9 @@ class Loss:
         smooth: float | None = None,
         elicits: str = "",
         kinks: Sequence[tuple[float, float]] = (),
+        coupled: bool = False,
+        overflows: bool = False,
+        held: bool = False,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function, self.rows = function, rows
@@ -100,6 +103,7 @@ class Loss:
         self.minimum, self.limits = minimum, limits or {}
         self.convex, self.lipschitz, self.smooth = convex, lipschitz, smooth
         self.elicits, self.kinks = elicits, tuple(kinks)
+        self.coupled, self.overflows, self.held = coupled, overflows, held
         parameters = list(inspect.signature(function).parameters.values())
         self.arrays = tuple(p.name for p in parameters[: 1 + len(self.targets)])
         self.parameters = {p.name: p.default for p in parameters[len(self.arrays) :]}
@@ -188,11 +192,26 @@ class Loss:
                 arrays.append(labels.read(x, shape, dtype))
                 continue
             wanted = shape[:-1] if kind.per_row else shape
+            if kind.whole:
+                arrays.append(self._whole(x, i, wanted))
+                continue
             moved = x if kind.per_row else self._row_last(operand(x, dtype), axis)
             arrays.append(operand(moved, dtype))
             if shape_of(arrays[-1]) != wanted:
                 raise mismatch(given[0], wanted, x, shape_of(arrays[-1]))
         return tuple(arrays)
+
+    def _whole(self, x: Array, i: int, wanted: Shape) -> Any:
+        """Labels of groups, as they are."""
+        numbers = np.asarray(plain(x))
+        if numbers.dtype.kind not in "iu" or numbers.shape != wanted:
+            raise BroadcastError(
+                f"{called(x, self.arrays[i])} is an array of {numbers.dtype} of shape "
+                f"{numbers.shape}.",
+                why=f"{self.__name__} takes one whole number for each row: shape {wanted}.",
+                hint=f"{called(x, self.arrays[i])}.astype(int).reshape({wanted})",
+            )
+        return numbers
 
     def _row_last(self, x: Array, axis: Any) -> Array:
         """Rows on the last axis, wherever they lie; several axes as one."""
