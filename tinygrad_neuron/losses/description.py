@@ -26,7 +26,9 @@ def example(loss: Any, rng: np.random.Generator, count: int, classes: int = 3) -
 def _drawn(kind: kinds.Kind | None, rng: np.random.Generator, shape: Shape) -> Any:
     if kind is None:
         return rng.integers(0, shape[-1], shape[:-1])
-    return kind.draw(rng, shape[:1] if kind.per_row else shape)
+    if kind.per_example:
+        return kind.draw(rng, shape[:1])
+    return kind.draw(rng, shape[:-1] if kind.per_row else shape)
 
 
 def describe(loss: Any, width: int = 72) -> str:
@@ -110,7 +112,7 @@ def curve(loss: Any, count: int) -> tuple[str, Any, Any, Any]:
         with no_grad():
             y = plain(loss(first, *others, reduction="none"))
         slope = plain(elementwise_grad(lambda p: loss(p, *others, reduction="none"))(first))
-    return what, x, y, slope[..., 0] if loss.rows else slope
+    return what, x, y, slope.reshape(count, -1)[:, 0]
 
 
 def _range(loss: Any, count: int) -> Any:
@@ -130,7 +132,7 @@ def _at(loss: Any, x: Any) -> tuple[Arrays, str]:
         return (x, np.full_like(x, t), *others), f"prediction, for a target of {t:g}"
     drawn = example(loss, rng, 1, 2)
     first = np.repeat(drawn[0], len(x), axis=0)
-    first[:, 0] = x
+    first.reshape(len(x), -1)[:, 0] = x
     others = tuple(np.repeat(part, len(x), axis=0) for part in drawn[1:])
     if loss.over_classes:
         first[:, 1:], others = 0.0, (np.zeros(len(x), int), *others[1:])

@@ -28,8 +28,10 @@ class Kind:
     draw: Draw
     remedy: str = ""
     per_row: bool = False  # one for each row of the prediction, not one for each entry
-    whole: bool = False  # whole numbers, for labels and lengths: never rounded to a precision
+    per_example: bool = False  # one for each loss, also where that is of several rows
+    own_length: bool = False  # one row for each loss, as long as it is
     predicted: bool = False  # it comes out of a model, so a nan in it must show
+    whole: bool = False  # whole numbers, which no precision may round
 
 
 def _normal(rng: np.random.Generator, shape: Shape) -> Any:
@@ -50,6 +52,25 @@ def _signs(rng: np.random.Generator, shape: Shape) -> Any:
 
 def _answers(rng: np.random.Generator, shape: Shape) -> Any:
     return rng.choice([0.0, 1.0], shape)
+
+
+def _cosines(rng: np.random.Generator, shape: Shape) -> Any:
+    return rng.uniform(-0.95, 0.95, shape)
+
+
+def _groups(rng: np.random.Generator, shape: Shape) -> Any:
+    return np.arange(np.prod(shape, dtype=int)).reshape(shape) // 2
+
+
+def _boxes(rng: np.random.Generator, shape: Shape) -> Any:
+    corner = rng.standard_normal((*shape[:-1], 2))
+    return np.concatenate([corner, corner + _positive(rng, corner.shape)], axis=-1)
+
+
+def _ordered(x: Any) -> Any:
+    """Whether each side ends beyond where it begins, for each of the four numbers."""
+    low, high = np.split(x, 2, axis=-1)
+    return np.concatenate([low <= high, low <= high], axis=-1)
 
 
 def shares(rng: np.random.Generator, shape: Shape) -> Any:
@@ -93,6 +114,28 @@ COUNT = Kind(
 )
 POSITIVE = Kind("targets above 0", lambda x: (x > 0.0) & (x < inf), _positive)
 NONZERO = Kind("targets other than 0", lambda x: x != 0.0, lambda r, s: _signs(r, s) + _unit(r, s))
+SEQUENCE = Kind(
+    "classes, and -1 behind the last of them",
+    lambda x: x >= -1,
+    lambda rng, shape: rng.integers(1, shape[-1], (*shape[:-2], 1)),
+    "np.where(np.arange(labels.shape[1]) < counts[:, None], labels, -1)",
+    own_length=True,
+    whole=True,
+)
+LENGTH = Kind(
+    "whole numbers from 1 on",
+    lambda x: x >= 1,
+    lambda rng, shape: rng.integers(1, 3, shape),
+    "mask=lengths > 0 leaves the others out",
+    per_example=True,
+    whole=True,
+)
+BOX = Kind(
+    "boxes: left, low, right, high, which end beyond where they begin",
+    _ordered,
+    _boxes,
+    "np.concatenate([corner, corner + size], axis=-1) for boxes given by their size",
+)
 ABOVE = Kind("numbers above -1", lambda x: x > -1.0, _positive)
 
 # the names a loss declares its prediction, its targets and its parameters by
@@ -112,51 +155,17 @@ KINDS: dict[str, Kind] = {
     "predicted above -1": Kind(ABOVE.says, ABOVE.allows, _positive, predicted=True),
     "predicted positive": Kind(POSITIVE.says, POSITIVE.allows, _positive, predicted=True),
     "predicted nonnegative": Kind(COUNT.says, COUNT.allows, _positive, predicted=True),
+    "cosine": Kind("cosines, from -1 to 1", lambda x: np.abs(x) <= 1.0, _cosines, predicted=True),
+    "row label": Kind("labels", None, _groups, per_row=True, whole=True),
+    "box": Kind(BOX.says, None, _boxes, predicted=True),
+    "target box": BOX,
+    "labels in order": SEQUENCE,
+    "row count": LENGTH,
+    "labels per row": Kind("classes", None, lambda r, s: r.integers(0, 2, s), "", True, whole=True),
     "row real": Kind(REAL.says, None, _normal, per_row=True),
     "row sign": Kind(SIGN.says, SIGN.allows, _signs, SIGN.remedy, per_row=True),
     "row answer": Kind(ANSWER.says, ANSWER.allows, _answers, ANSWER.remedy, per_row=True),
 }
-
-
-def _boxes(rng: np.random.Generator, shape: Shape) -> Any:
-    corner = rng.standard_normal((*shape[:-1], 2))
-    return np.concatenate([corner, corner + _positive(rng, corner.shape)], axis=-1)
-
-
-def _ordered(x: Any) -> Any:
-    """Whether both ends of each side are in order, for each of the four numbers."""
-    ends = np.split(x, 2, axis=-1)
-    return np.concatenate([ends[0] <= ends[1]] * 2, axis=-1)
-
-
-KINDS["box"] = Kind("boxes: left, low, right, high", None, _boxes, predicted=True)
-KINDS["target box"] = Kind(
-    "boxes: left, low, right, high, which end beyond where they begin",
-    _ordered,
-    _boxes,
-    "np.concatenate([corner, corner + size], axis=-1) for boxes given by their size",
-)
-KINDS["labels in order"] = Kind(
-    "classes, and -1 behind the last of them",
-    lambda x: x >= -1,
-    lambda rng, shape: rng.integers(1, shape[-1], (*shape[:-2], 1)),
-    "np.where(np.arange(labels.shape[1]) < counts[:, None], labels, -1)",
-    whole=True,
-)
-KINDS["labels per row"] = Kind(
-    "classes",
-    lambda x: x >= 0,
-    lambda rng, shape: rng.integers(0, shape[-1], shape[:-1]),
-    whole=True,
-)
-KINDS["row count"] = Kind(
-    "whole numbers from 1 on",
-    lambda x: x >= 1,
-    lambda rng, shape: rng.integers(1, 3, shape),
-    "mask=lengths > 0 leaves the others out",
-    per_row=True,
-    whole=True,
-)
 
 Limit = tuple[str, Callable[[Any], Any]]
 

@@ -124,9 +124,21 @@ def among(scores: Array, classes: Any) -> Array:
     return scores if classes is None else where(np.asarray(classes, bool), scores, -np.inf)
 
 
+def one_hot(target: Array, scores: Array) -> Array:
+    """Which of the scores is that of the label: yes for one of each row.
+
+    Raises `LossError` (TN135) for shares of the classes, among which there is no one.
+    """
+    if not is_labels(target):
+        raise LossError(
+            "The target holds shares of the classes, and this loss takes labels alone.",
+            hint="target.argmax(-1), without label_smoothing;  or cross_entropy",
+        )
+    return np.equal(expand_dims(target, axis=-1), np.arange(shape_of(scores)[-1]))
+
+
 def pick(x: Array, target: Array) -> Array:
     """Of each row the entry of its label, or the sum of all by their shares, where 0 · inf is 0."""
     if is_labels(target):
-        chosen = np.equal(expand_dims(target, axis=-1), np.arange(shape_of(x)[-1]))
-        return sum(select(chosen, x, 0.0), axis=-1)
+        return sum(select(one_hot(target, x), x, 0.0), axis=-1)
     return sum(mul0(target, x), axis=-1)

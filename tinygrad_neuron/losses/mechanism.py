@@ -17,7 +17,7 @@ from typing import Any, overload
 import numpy as np
 
 from tinygrad_neuron.errors import BroadcastError, LossError
-from tinygrad_neuron.graph import Array, Node, dtype_of, only, plain
+from tinygrad_neuron.graph import Array, Node, dtype_of, plain
 from tinygrad_neuron.losses import labels, registry
 from tinygrad_neuron.losses.compare import Shape, called, mismatch, operand
 from tinygrad_neuron.losses.description import describe
@@ -90,6 +90,9 @@ class Loss:
         smooth: float | None = None,
         elicits: str = "",
         kinks: Sequence[tuple[float, float]] = (),
+        coupled: bool = False,
+        overflows: bool = False,
+        held: bool = False,
     ) -> None:
         functools.update_wrapper(self, function)
         self.function, self.rows = function, rows
@@ -100,6 +103,7 @@ class Loss:
         self.minimum, self.limits = minimum, limits or {}
         self.convex, self.lipschitz, self.smooth = convex, lipschitz, smooth
         self.elicits, self.kinks = elicits, tuple(kinks)
+        self.coupled, self.overflows, self.held = coupled, overflows, held
         parameters = list(inspect.signature(function).parameters.values())
         self.arrays = tuple(p.name for p in parameters[: 1 + len(self.targets)])
         self.parameters = {p.name: p.default for p in parameters[len(self.arrays) :]}
@@ -185,31 +189,40 @@ class Loss:
         arrays = [first]
         for i, x in enumerate(given[1:], 1):
             kind = self.kind(i)
-            if x is None or (kind is not None and kind.whole):
-                arrays.append(x if x is None else self._whole(i, given, shape))
+            if x is None:
+                arrays.append(x)
                 continue
             if kind is None:
                 arrays.append(labels.read(x, shape, dtype))
                 continue
-            wanted = shape[: -self.rows] if kind.per_row else shape
+            wanted = self._shape(kind, x, shape)
+            if kind.whole:
+                arrays.append(self._whole(x, i, wanted))
+                continue
             moved = x if kind.per_row else self._row_last(operand(x, dtype), axis)
             arrays.append(operand(moved, dtype))
             if shape_of(arrays[-1]) != wanted:
                 raise mismatch(given[0], wanted, x, shape_of(arrays[-1]))
         return tuple(arrays)
 
-    def _whole(self, i: int, given: tuple[Array, ...], shape: Shape) -> Any:
-        """Whole numbers, which stay so: one for each row, or a row of its own length."""
-        name, numbers = called(given[i], self.arrays[i]), np.asarray(only(given[i]))
-        if numbers.dtype.kind not in "iu":
-            raise LossError(
-                f"{name} is an array of {numbers.dtype}; {self.__name__} takes whole numbers.",
-                hint=f"{name}.astype(int)",
+    def _shape(self, kind: Kind, x: Array, shape: Shape) -> Shape:
+        """The shape of an array of this kind, beside a prediction of that shape."""
+        if kind.own_length:
+            return (*shape[: -self.rows], *(np.shape(plain(x)) or (1,))[-1:])
+        if kind.per_example:
+            return shape[: -self.rows]
+        return shape[:-1] if kind.per_row else shape
+
+    def _whole(self, x: Array, i: int, wanted: Shape) -> Any:
+        """Labels and lengths, as they are."""
+        numbers = np.asarray(plain(x))
+        if numbers.dtype.kind not in "iu" or numbers.shape != wanted:
+            raise BroadcastError(
+                f"{called(x, self.arrays[i])} is an array of {numbers.dtype} of shape "
+                f"{numbers.shape}.",
+                why=f"{self.__name__} takes whole numbers of shape {wanted}.",
+                hint=f"{called(x, self.arrays[i])}.astype(int).reshape({wanted})",
             )
-        kind, batch = self.kind(i), shape[: -self.rows]
-        wanted = batch if kind is None or kind.per_row else (*batch, *numbers.shape[-1:])
-        if numbers.shape != wanted:
-            raise mismatch(given[0], wanted, given[i], numbers.shape)
         return numbers
 
     def _row_last(self, x: Array, axis: Any) -> Array:

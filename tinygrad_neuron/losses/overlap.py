@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.graph import Array, dtype_of, plain
+from tinygrad_neuron.losses.labels import check_labels
 from tinygrad_neuron.losses.mechanism import loss
 from tinygrad_neuron.ops import (
     arctan2,
@@ -15,7 +16,6 @@ from tinygrad_neuron.ops import (
     relu,
     softmax,
     square,
-    stop_gradient,
     sum,
     swapaxes,
     take_along_axis,
@@ -96,8 +96,10 @@ def lovasz_softmax(logits: Array, labels: Array) -> Array:
     >>> lovasz_softmax(Value([[800.0, 0.0], [800.0, 0.0]]), [0, 1])
     Value(0.75)
     """
+    count = shape_of(logits)[-1]
+    check_labels("lovasz_softmax", labels, labels, count, None)
     shares = swapaxes(softmax(logits), -1, -2)
-    truth = np.equal(labels[..., None, :], np.arange(shape_of(logits)[-1])[:, None])
+    truth = np.equal(labels[..., None, :], np.arange(count)[:, None])
     errors = where(truth, 1.0 - shares, shares)
     each = _lovasz(errors, truth.astype(float))
     there = truth.any(axis=-1)
@@ -204,7 +206,8 @@ def _apart(a: Array, b: Array) -> Array:
 def box_ciou(box: Array, target: Array) -> Array:
     """`box_diou`, and how much the two differ in their shape, the more the better they overlap.
 
-    The weight of the shape, v / (1 - IoU + v), passes no gradient, as its authors have it.
+    Its gradient is that of the whole expression; the authors take the weight of the shape,
+    v / (1 - IoU + v), as a constant.
 
     >>> from tinygrad_neuron import Value
     >>> box_ciou(Value([[0.0, 0.0, 2.0, 2.0]]), [[0.0, 0.0, 2.0, 2.0]])
@@ -214,5 +217,4 @@ def box_ciou(box: Array, target: Array) -> Array:
     apart = 1.0 - _share(common, whole)
     turn = arctan2(*_sides(box)) - arctan2(*_sides(target))
     shape = (4.0 / pi**2) * square(turn)
-    weight = stop_gradient(_share(shape, apart + shape))
-    return apart + _apart(box, target) + weight * shape
+    return apart + _apart(box, target) + _share(shape, apart + shape) * shape

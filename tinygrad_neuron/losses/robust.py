@@ -9,7 +9,18 @@ from math import inf
 
 from tinygrad_neuron.graph import Array
 from tinygrad_neuron.losses.mechanism import loss
-from tinygrad_neuron.ops import absolute, exp, expm1, grown, isinf, log1psq, minimum, square, where
+from tinygrad_neuron.ops import (
+    absolute,
+    exp,
+    expm1,
+    grown,
+    isinf,
+    log1psq,
+    minimum,
+    relu,
+    square,
+    where,
+)
 from tinygrad_neuron.ops.angles import direction
 
 
@@ -29,7 +40,7 @@ def expectile(prediction: Array, target: Array, q: float = 0.5) -> Array:
     Value([3.0, 1.0])
     """
     error = prediction - target
-    return where(error > 0.0, 1.0 - q, q) * square(error)
+    return (1.0 - q) * square(relu(error)) + q * square(relu(-error))
 
 
 @loss(
