@@ -103,7 +103,9 @@ def lovasz_softmax(logits: Array, labels: Array) -> Array:
     errors = where(truth, 1.0 - shares, shares)
     each = _lovasz(errors, truth.astype(float))
     there = truth.any(axis=-1)
-    return sum(where(there, each, 0.0), axis=-1) / np.maximum(there.sum(axis=-1), 1).astype(dtype_of(each))
+    return sum(where(there, each, 0.0), axis=-1) / np.maximum(there.sum(axis=-1), 1).astype(
+        dtype_of(each)
+    )
 
 
 # ------------------------------------------------------------------------------------ boxes

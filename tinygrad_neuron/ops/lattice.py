@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_neuron.graph import Array, primitive
 from tinygrad_neuron.ops.elementwise import exp, where
 from tinygrad_neuron.ops.indexing import take
-from tinygrad_neuron.ops.shape import shape_of, stack
+from tinygrad_neuron.ops.shape import concatenate, shape_of, stack
 
 
 def _log_sum(a: Array, b: Array, c: Array) -> Array:
@@ -23,25 +23,21 @@ def _log_sum(a: Array, b: Array, c: Array) -> Array:
 
 def _owed_to_score(g: Array, y: Array, score: Array, skips: Array) -> Array:
     """Each state is owed its own, and its share of what is owed to the three it leads to."""
-    frames, states, _ = shape_of(y)
-    ahead = [np.arange(states) + k for k in range(3)]
-    there = [np.minimum(k, states - 1) for k in ahead]
-    leads = [(k < states)[:, None] for k in ahead]
-    leads[2] = leads[2] & skips[there[2]]
-    arrived = where(y == -np.inf, np.inf, y - score)[1:]
-    stays, steps, skipped = (
-        where(may, exp(y[:-1] - take(arrived, index=(slice(None), k))), 0.0)
-        for may, k in zip(leads, there, strict=True)
-    )
+    frames, states, n = shape_of(y)
+    nowhere = np.full((frames, 2, n), np.inf)  # two states more, into which no path leads
+    arrived = concatenate([where(y == -np.inf, np.inf, y - score), nowhere], axis=1)[1:]
+    stays, steps, skipped = (exp(y[:-1] - arrived[:, k : k + states]) for k in range(3))
+    skipped = where(np.concatenate([skips, np.zeros((2, n), bool)])[2:], skipped, 0.0)
+    second, third = (np.minimum(np.arange(states) + k, states - 1) for k in (1, 2))
     owed = [g[-1]]
     for t in reversed(range(frames - 1)):
         later = owed[-1]
-        near = g[t] + stays[t] * later + steps[t] * take(later, index=there[1])
-        owed.append(near + skipped[t] * take(later, index=there[2]))
+        near = g[t] + stays[t] * later + steps[t] * take(later, index=second)
+        owed.append(near + skipped[t] * take(later, index=third))
     return stack(owed[::-1])
 
 
-@primitive(_owed_to_score)
+@primitive(_owed_to_score, steep=False)
 def path_sums(score: Array, *, skips: Array) -> Array:
     """The logarithm of the summed weight of all paths into each state, for (frames, states, n).
 
