@@ -24,7 +24,7 @@ LAYERS = (
     {"value"},
     {"batching"},
     {"transforms"},
-    {"nn", "losses", "optim"},
+    {"handwritten", "nn", "losses", "optim"},
     {"micrograd", "train"},
     {"lesson"},
     {"cli"},

@@ -15,8 +15,8 @@ from tinygrad_neuron.graph import (
     elementwise as elementwise,
     history as history,
     no_grad as no_grad,
-    primitive as primitive,
 )
+from tinygrad_neuron.handwritten import primitive as primitive
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
 from tinygrad_neuron.ops import (
     absolute as absolute,

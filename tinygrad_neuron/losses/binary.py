@@ -11,7 +11,8 @@ from tinygrad_neuron.ops import exp, minimum, relu, sigmoid, softplus, square, w
 @loss(
     target="unit", formula="-t log σ(x) - (1 - t) log σ(-x)",
     source="Cox, The Regression Analysis of Binary Sequences, 1958",
-    convex=True, lipschitz=1.0, smooth=inf, elicits="logit", limits={"pos_weight": "positive"},
+    convex=True, lipschitz=lambda pos_weight: max(1.0, pos_weight), smooth=inf, elicits="logit",
+    limits={"pos_weight": "positive"},
 )  # fmt: skip
 def binary_cross_entropy(logits: Array, target: Array, pos_weight: float = 1.0) -> Array:
     """-t log σ(x) - (1 - t) log σ(-x): how much the answers t surprise who scored them x.

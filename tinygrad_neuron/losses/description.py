@@ -1,6 +1,7 @@
 """A loss described: signature, formula, properties, and a plot of loss and gradient in text."""
 
 import inspect
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def describe(loss: Any, width: int = 72) -> str:
     lines = [f"{loss.__name__}({', '.join(takes)})"]
     lines += [f"  {line}" for line in _paragraph(loss)]
     lines += ["", *(f"  {name:<10} {text}" for name, text in properties(loss).items())]
-    return "\n".join([*lines, "", *plot(loss, width), *_elsewhere(loss)])
+    return "\n".join([*lines, "", *plot(loss, width), *_elsewhere(loss, width)])
 
 
 def _paragraph(loss: Any) -> list[str]:
@@ -56,7 +57,7 @@ def properties(loss: Any) -> dict[str, str]:
         ),
         "least": "" if loss.minimum is None else f"{loss.minimum:g}",
         "convex": {True: "yes", False: "no", None: ""}[loss.convex],
-        "slope": _slope(loss),
+        "gradient": _slope(loss),
         "smooth": _smooth(loss),
         "elicits": loss.elicits,
         "source": loss.source,
@@ -90,12 +91,18 @@ def _smooth(loss: Any) -> str:
     return SMOOTHNESS.get(loss.smooth, "every derivative")
 
 
-def _elsewhere(loss: Any) -> list[str]:
+def wrapped(line: str, width: int) -> str:
+    """A long line broken between words, what follows indented."""
+    return textwrap.fill(line, width, subsequent_indent=" " * 11, break_on_hyphens=False)
+
+
+def _elsewhere(loss: Any, width: int) -> list[str]:
     rows = [row for row in registry.ELSEWHERE if row.ours == loss.__name__]
     if not rows:
         return []
     lines = [
-        f"  {row.library:<8} {row.name}{': ' if row.differs else ''}{row.differs}" for row in rows
+        wrapped(f"  {row.library:<8} {row.name}{': ' if row.differs else ''}{row.differs}", width)
+        for row in rows
     ]
     return ["", "Elsewhere", *lines]
 
