@@ -136,7 +136,7 @@ ELSEWHERE: tuple[Foreign, ...] = (
     Foreign("keras", "Tversky", "tversky", "3.15.1 has alpha and beta swapped; for two empty masks "
             "it is 1; here 0"),
     Foreign("keras", "Circle", "circle"),
-    Foreign("keras", "CTC", "ctc", "labels 0 are its filling, and the last class its blank"),
+    Foreign("keras", "CTC", "ctc", "its labels are filled up with 0, the blank; here with -1"),
     # scikit-learn
     Foreign("sklearn", "mean_squared_error", "squared_error"),
     Foreign("sklearn", "mean_absolute_error", "absolute_error"),
