@@ -54,9 +54,10 @@ def cross_entropy(logits: Array, target: Array) -> Array:
 
 
 def _check_scores(logits: Array) -> None:
-    """Refuse a row in which every class is excluded; warn of scores that are shares already."""
+    """Refuse a row in which every class is excluded; warn of several that are shares already."""
     x = np.asarray(plain(logits))
-    if x.size and np.isneginf(x.max(axis=-1)).any():
+    least = x.min(initial=np.inf)  # one pass, which is all that most scores need
+    if least == -np.inf and np.isneginf(x.max(axis=-1)).any():
         row = tuple(map(int, np.argwhere(np.isneginf(x.max(axis=-1)))[0]))
         raise LossError(
             f"Row {row} of the scores holds nothing but -inf.",
@@ -64,7 +65,7 @@ def _check_scores(logits: Array) -> None:
             hint="mask=... leaves such rows out",
             index=row,
         )
-    if x.size and x.shape[-1] > 1 and x.min() >= 0.0 and _sum_to_one(x):
+    if 0.0 <= least <= 1.0 and x.size > x.shape[-1] > 1 and _sum_to_one(x):
         warnings.warn(
             "every row of the scores sums to 1, so they look like probabilities: cross_entropy "
             "applies log-softmax itself; cross_entropy_probs takes probabilities",
