@@ -232,7 +232,7 @@ def test_a_planted_mistake_of_a_mechanism_is_found(spoil, lacks):
 
 def test_the_check_takes_parameters_and_traits():
     """A loss over labels, with a parameter away from its default."""
-    assert losses.check_loss(losses.poly1_cross_entropy, params={"epsilon": -1.0})
+    assert losses.check_loss(losses.poly_cross_entropy, params={"epsilon": -1.0})
 
     def plain_margin(scores, label, margin=1.0):
         return losses.crammer_singer(scores, label, margin=margin, reduction="none")

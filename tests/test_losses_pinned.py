@@ -49,7 +49,7 @@ PINNED = [
     ("weston_watkins", ([[0.0, 1.0, -1.0]], [0]), {"margin": 2.0, "p": 2.0}, 10.0),
     ("crammer_singer", ([[0.0, 1.0, -1.0]], [0]), {"margin": 3.0}, 4.0),
     ("fenchel_young", ([[1.0, 3.0]], [E1]), {"max_fun": largest}, 2.0),
-    ("poly1_cross_entropy", ([ZERO], [0]), {"epsilon": -1.0}, log(2.0) - 0.5),
+    ("poly_cross_entropy", ([ZERO], [0]), {"epsilon": -1.0}, log(2.0) - 0.5),
     ("generalized_cross_entropy", ([ZERO], [0]), {"q": 1.0}, 0.5),
     ("cosine_embedding", ([[3.0, 4.0]], [[4.0, 3.0]], [-1.0]), {"margin": 0.25}, 0.71),
     ("contrastive", ([ZERO], [[3.0, 4.0]], [0.0]), {"margin": 7.0}, 2.0),

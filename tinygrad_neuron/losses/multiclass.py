@@ -176,10 +176,10 @@ def fenchel_young(scores: Array, target: Array, max_fun: Callable[..., Array] = 
 
 
 @loss(
-    rows=1, target="label", aliases=("poly1",), formula="-log p_y + ε (1 - p_y)",
+    rows=1, target="label", formula="-log p_y + ε (1 - p_y)",
     limits={"epsilon": "finite"}, minimum=None, source="Leng et al., PolyLoss, 2022", smooth=inf,
 )  # fmt: skip
-def poly1_cross_entropy(logits: Array, target: Array, epsilon: float = 1.0) -> Array:
+def poly_cross_entropy(logits: Array, target: Array, epsilon: float = 1.0) -> Array:
     """Cross-entropy with another weight for the first power of 1 - p."""
     surprise = cross_entropy.function(logits, target)
     return surprise - epsilon * expm1(-surprise)
