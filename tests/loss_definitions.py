@@ -243,7 +243,7 @@ DEFINITIONS = {
     "multiclass_perceptron": lambda x, y: max(x) - x[y],
     "sparsemax": sparsemax,
     "fenchel_young": lambda x, t: lse(x) - dot(x, t),
-    "poly1_cross_entropy": lambda x, y, epsilon=1: (
+    "poly_cross_entropy": lambda x, y, epsilon=1: (
         cross_entropy(x, y) + epsilon * (1 - mp.exp(-cross_entropy(x, y)))
     ),
     "generalized_cross_entropy": lambda x, y, q=Q: (

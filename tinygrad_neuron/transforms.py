@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.backward import seed_for, sweep
+from tinygrad_neuron.backward import own, seed_for, sweep
 from tinygrad_neuron.batching import Batched, apart, is_open, one_batch, together
 from tinygrad_neuron.containers import alongside, leaves, mapped, rebuilt
 from tinygrad_neuron.errors import GradientShapeError, LeftGraphError, NotScalarError
@@ -265,7 +265,13 @@ def _fresh(args: tuple[Any, ...], argnums: Argnums) -> tuple[int, list[Any], tup
 def _as_new(x: Array) -> Value:
     if isinstance(x, np.ndarray) and x.dtype.kind in "iub":
         return Value(x, name="an argument")  # raises TN115
-    return positive(x) if isinstance(x, Value) else Value(x)
+    if not isinstance(x, Value):
+        return Value(x)
+    if x.constant:
+        return type(x).made(x._data, None)
+    if type(x._data) is float:
+        return positive(x)
+    return type(x).made(x._data, positive, (x,))  # who reads only needs no copy
 
 
 def _chosen(argnums: Argnums, count: int) -> tuple[int, ...]:
@@ -345,20 +351,23 @@ def _gradients(y: Value, xs: list[Value], since: int) -> tuple[list[Value], bool
     """
     floats = sweep_floats(y, 1.0) if all(x.primitive is None for x in xs) else None
     if floats and all(leaf.birth >= since for leaf in floats[2]):
-        return [_owed(floats[2], x) for x in xs], False
+        return _answers(floats[2], xs), False
     watched = _watched(since, [y])
-    owed = sweep(y, seed_for(y), since=since, record=watched)
-    return [_owed(owed, x) for x in xs], watched
+    owed = sweep(y, seed_for(y), since=since, record=watched, wanted=set(xs))
+    return _answers(owed, xs), watched
 
 
-def _owed(owed: Any, x: Value) -> Value:
-    """What the sweep owes x, as a Value of x's shape: zero where no path leads to x."""
-    g = owed.get(x)
+def _answers(owed: Any, xs: list[Value]) -> list[Value]:
+    """What the sweep owes each x, as Values in their shapes: zero where no path leads to an x."""
+    taken: set[int] = set()
+    found = (owed.get(x) for x in xs)
+    return [_answer(g, x, taken) for g, x in zip(found, xs, strict=True)]
+
+
+def _answer(g: Array, x: Value, taken: set[int]) -> Value:
     if isinstance(g, Value):
         return g
-    if type(g) is float:
-        return Value.made(g, stop_gradient)
-    return _constant(np.zeros(x.shape, x.dtype) if g is None else np.array(g, x.dtype))
+    return Value.made(own(np.zeros(x.shape, x.dtype) if g is None else g, taken), stop_gradient)
 
 
 def _pulled(
@@ -370,8 +379,8 @@ def _pulled(
         parts = [(y * weight).sum() for y, weight in zip(ys, suited, strict=True)]
         total = sum(parts[1:], parts[0]) if parts else Value(0.0)
     record = record or any(isinstance(weight, Node) for weight in suited)
-    owed = sweep(total, seed_for(total), since=since, record=record)
-    return [_owed(owed, x) for x in xs]
+    owed = sweep(total, seed_for(total), since=since, record=record, wanted=set(xs))
+    return _answers(owed, xs)
 
 
 def _suited(weight: Any, y: Value) -> Array:
@@ -425,7 +434,8 @@ def _sweeps(y: Value, seeds: Array, xs: list[Value], since: int, record: bool) -
     """What each x is owed for each of the seeds: one sweep of a batch, or several of one."""
     if is_open() or any(node.batched for node in history(y)):  # there is one batch at a time
         each = [sweep(y, tidy(seed), since=since, record=record) for seed in seeds]
-        return [_piled([_owed(owed, x) for owed in each], x) for x in xs]
+        rows = [_answers(owed, xs) for owed in each]
+        return [_piled([row[i] for row in rows], x) for i, x in enumerate(xs)]
     owed = sweep(y, apart(seeds), since=since, record=record)
     return [
         together(owed[x]) if x in owed else _constant(np.zeros((len(seeds), *x.shape), x.dtype))

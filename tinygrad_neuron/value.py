@@ -28,6 +28,7 @@ from tinygrad_neuron.graph import (
     dtype_of,
     first_node,
     from_rows,
+    frozen,
     leaves_behind,
     plain,
     tick,
@@ -132,6 +133,8 @@ class Value(Node):
         it is false, equals None, and says so (TN102) when it is used as a number.
         """
         grad = self.gradient
+        if type(grad) is np.ndarray and not grad.flags.writeable:  # lent to it by the sweep
+            grad = self._grad = grad.copy()
         return NotComputed(self) if grad is None else grad
 
     @grad.setter
@@ -484,7 +487,7 @@ def _leaf_data(data: Any, name: str | None) -> Array:
     """A leaf's own copy of what a person handed over: a float, or a floating array."""
     if isinstance(data, int | float) and not isinstance(data, np.generic):
         return float(data)
-    array = np.array(data)
+    array = data if type(data) is np.ndarray and frozen(data) else np.array(data)
     whole = array.dtype.kind in "iub"
     if whole and (not array.ndim or isinstance(data, list | tuple)):
         array = array.astype(np.float64)

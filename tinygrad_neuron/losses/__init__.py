@@ -111,7 +111,7 @@ from tinygrad_neuron.losses.multiclass import (
     multilabel_soft_margin as multilabel_soft_margin,
     negative_sampling as negative_sampling,
     nll as nll,
-    poly1_cross_entropy as poly1_cross_entropy,
+    poly_cross_entropy as poly_cross_entropy,
     sparsemax as sparsemax,
     weston_watkins as weston_watkins,
 )

@@ -184,8 +184,8 @@ def focal(logits: Array, target: Array, gamma: float = 2.0, alpha: float | None 
 
 
 def _looked_away(x: Array, gamma: float) -> Array:
-    """(1 - p)^γ (-log p), for p = σ(x)."""
-    return softplus(-x) * exp(-gamma * softplus(x))
+    """(1 - p)^γ (-log p), for p = σ(x); and -x at -inf, where inf would meet a slope of 0."""
+    return where(x == -inf, -x, softplus(-x) * exp(-gamma * softplus(x)))
 
 
 @loss(

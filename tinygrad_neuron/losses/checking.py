@@ -17,6 +17,7 @@ from tinygrad_neuron.losses import labels
 from tinygrad_neuron.losses.description import example
 from tinygrad_neuron.losses.mechanism import Loss
 from tinygrad_neuron.transforms import grad, value_and_grad
+from tinygrad_neuron.value import Value
 
 COUNT = 6  # examples
 CLOSE = 1e-9  # relative: of sums in another order
@@ -110,7 +111,8 @@ def _in_single(case: Case) -> tuple[Any, ...]:
 
 
 def _single_value(case: Case) -> str:
-    value = np.asarray(case(*_in_single(case), reduction="none"))
+    first, *others = _in_single(case)
+    value = np.asarray(case(Value(first), *others, reduction="none"))
     return "" if value.dtype == np.float32 else f"{value.dtype} from a float32 prediction"
 
 

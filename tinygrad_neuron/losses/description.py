@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.graph import no_grad, plain
+from tinygrad_neuron.graph import plain
 from tinygrad_neuron.losses import kinds, registry
 from tinygrad_neuron.losses.compare import Shape
-from tinygrad_neuron.transforms import elementwise_grad
+from tinygrad_neuron.transforms import value_and_grad
 
 Arrays = tuple[Any, ...]
 
 HEIGHT = 9  # lines of a plot
 SMOOTHNESS = {-1: "a jump", 0: "a corner", 1: "one derivative", 2: "two derivatives"}
-TARGET = {"signs": 1.0, "answers": 1.0}
+RANGES = {kinds.PROBABILITY: (0.02, 0.98), kinds.KINDS["cosine"]: (-0.98, 0.98)}
 
 
 def example(loss: Any, rng: np.random.Generator, count: int, classes: int = 3) -> Arrays:
@@ -37,7 +37,10 @@ def describe(loss: Any, width: int = 72) -> str:
     takes = [*loss.arrays, *(f"{k}={v!r}" for k, v in loss.parameters.items())]
     lines = [f"{loss.__name__}({', '.join(takes)})"]
     lines += [f"  {line}" for line in _paragraph(loss)]
-    lines += ["", *(f"  {name:<10} {text}" for name, text in properties(loss).items())]
+    lines += [
+        "",
+        *(wrapped(f"  {name:<10} {text}", width, 13) for name, text in properties(loss).items()),
+    ]
     return "\n".join([*lines, "", *plot(loss, width), *_elsewhere(loss, width)])
 
 
@@ -91,9 +94,9 @@ def _smooth(loss: Any) -> str:
     return SMOOTHNESS.get(loss.smooth, "every derivative")
 
 
-def wrapped(line: str, width: int) -> str:
+def wrapped(line: str, width: int, indent: int = 11) -> str:
     """A long line broken between words, what follows indented."""
-    return textwrap.fill(line, width, subsequent_indent=" " * 11, break_on_hyphens=False)
+    return textwrap.fill(line, width, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 def _elsewhere(loss: Any, width: int) -> list[str]:
@@ -112,39 +115,43 @@ def _elsewhere(loss: Any, width: int) -> list[str]:
 
 def curve(loss: Any, count: int) -> tuple[str, Any, Any, Any]:
     """What is varied, its numbers, and the loss and the slope there."""
-    x = _range(loss, count)
-    arrays, what = _at(loss, x)
-    first, *others = arrays
+    low, high = RANGES.get(loss.domain, (-4.0, 4.0) if loss.domain.allows is None else (0.02, 4.0))
+    x = np.linspace(low, high, count)
+    first, others, what = _rows(loss) if loss.rows else _entry(loss)
+    points = [_with_first(first, value) for value in x]
+    at = value_and_grad(lambda p: loss(p, *others, reduction="sum"))
     with np.errstate(all="ignore"):
-        with no_grad():
-            y = plain(loss(first, *others, reduction="none"))
-        slope = plain(elementwise_grad(lambda p: loss(p, *others, reduction="none"))(first))
-    return what, x, y, slope.reshape(count, -1)[:, 0]
+        pairs = [at(point) for point in points]
+    y, slope = (
+        np.array([np.ravel(plain(part))[0] for part in pair]) for pair in zip(*pairs, strict=True)
+    )
+    return what, x, y, slope
 
 
-def _range(loss: Any, count: int) -> Any:
-    low, high = {True: (-4.0, 4.0)}.get(loss.domain.allows is None, (0.02, 4.0))
-    if loss.domain is kinds.PROBABILITY:
-        high = 0.98
-    return np.linspace(low, high, count)
+def _with_first(arrays: Any, value: float) -> Any:
+    moved = np.array(arrays)
+    moved[(0,) * moved.ndim] = value
+    return moved
 
 
-def _at(loss: Any, x: Any) -> tuple[Arrays, str]:
-    """The arrays along which the first number of the prediction runs through x."""
-    rng = np.random.default_rng(3)
-    if not loss.rows:
-        kind = loss.kind(1)
-        t = 0.0 if kind.allows is None and loss.domain.allows is None else 1.0
-        others = tuple(np.zeros_like(x) for _ in loss.arrays[2:])
-        return (x, np.full_like(x, t), *others), f"prediction, for a target of {t:g}"
-    drawn = example(loss, rng, 1, 2)
-    first = np.repeat(drawn[0], len(x), axis=0)
-    first.reshape(len(x), -1)[:, 0] = x
-    others = tuple(np.repeat(part, len(x), axis=0) for part in drawn[1:])
+def _entry(loss: Any) -> tuple[Any, Arrays, str]:
+    """One entry, beside a target of 0, or of 1 where 0 is none."""
+    free = loss.domain.allows is None
+    t, *others = (0.0 if kind.allows is None and free else 1.0 for kind in _beside(loss))
+    return np.zeros(1), tuple(np.array([v]) for v in (t, *others)), f"prediction beside {t:g}"
+
+
+def _beside(loss: Any) -> list[kinds.Kind]:
+    return [loss.kind(i) for i in range(1, len(loss.arrays))]
+
+
+def _rows(loss: Any) -> tuple[Any, Arrays, str]:
+    """One row, or few where they depend on each other, of which the first number is varied."""
+    together = loss.coupled or loss.rows > 1
+    first, *others = example(loss, np.random.default_rng(3), 4 if together else 1, 2)
     if loss.over_classes:
-        first[:, 1:], others = 0.0, (np.zeros(len(x), int), *others[1:])
-        return (first, *others), "score of the right class, beside one of 0"
-    return (first, *others), "first number of the prediction, all others as drawn"
+        return 0.0 * first, (np.zeros(1, int), *others[1:]), "score of the right class, beside 0"
+    return first, tuple(others), "first number of the prediction, all others as drawn"
 
 
 def plot(loss: Any, width: int = 72) -> list[str]:

@@ -96,7 +96,7 @@ ELSEWHERE: tuple[Foreign, ...] = (
     Foreign("optax", "softmax_cross_entropy_with_integer_labels", "cross_entropy",
             f"label -1 counts as the last class there, and label K as nan; {_GAP}"),
     Foreign("optax", "safe_softmax_cross_entropy", "cross_entropy"),
-    Foreign("optax", "poly_loss_cross_entropy", "poly1_cross_entropy", "its default epsilon is 2"),
+    Foreign("optax", "poly_loss_cross_entropy", "poly_cross_entropy", "its default epsilon is 2"),
     Foreign("optax", "sigmoid_focal_loss", "focal"),
     Foreign("optax", "cosine_distance", "cosine_distance", "it is nan for a zero row; here 1"),
     Foreign("optax", "triplet_margin_loss", "triplet", "it is wrong for odd norms"),

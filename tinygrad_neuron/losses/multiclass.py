@@ -54,9 +54,10 @@ def cross_entropy(logits: Array, target: Array) -> Array:
 
 
 def _check_scores(logits: Array) -> None:
-    """Refuse a row in which every class is excluded; warn of scores that are shares already."""
+    """Refuse a row in which every class is excluded; warn of several that are shares already."""
     x = np.asarray(plain(logits))
-    if x.size and np.isneginf(x.max(axis=-1)).any():
+    least = x.min(initial=np.inf)  # one pass, which is all that most scores need
+    if least == -np.inf and np.isneginf(x.max(axis=-1)).any():
         row = tuple(map(int, np.argwhere(np.isneginf(x.max(axis=-1)))[0]))
         raise LossError(
             f"Row {row} of the scores holds nothing but -inf.",
@@ -64,7 +65,7 @@ def _check_scores(logits: Array) -> None:
             hint="mask=... leaves such rows out",
             index=row,
         )
-    if x.size and x.shape[-1] > 1 and x.min() >= 0.0 and _sum_to_one(x):
+    if 0.0 <= least <= 1.0 and x.size > x.shape[-1] > 1 and _sum_to_one(x):
         warnings.warn(
             "every row of the scores sums to 1, so they look like probabilities: cross_entropy "
             "applies log-softmax itself; cross_entropy_probs takes probabilities",
@@ -175,10 +176,10 @@ def fenchel_young(scores: Array, target: Array, max_fun: Callable[..., Array] = 
 
 
 @loss(
-    rows=1, target="label", aliases=("poly1",), formula="-log p_y + ε (1 - p_y)",
+    rows=1, target="label", formula="-log p_y + ε (1 - p_y)",
     limits={"epsilon": "finite"}, minimum=None, source="Leng et al., PolyLoss, 2022", smooth=inf,
 )  # fmt: skip
-def poly1_cross_entropy(logits: Array, target: Array, epsilon: float = 1.0) -> Array:
+def poly_cross_entropy(logits: Array, target: Array, epsilon: float = 1.0) -> Array:
     """Cross-entropy with another weight for the first power of 1 - p."""
     surprise = cross_entropy.function(logits, target)
     return surprise - epsilon * expm1(-surprise)
