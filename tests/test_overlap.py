@@ -123,9 +123,9 @@ def test_equal_samples_share_what_they_are_owed():
 
 
 def counted(a, b):
-    """Shared area, area of both, of the box around both, by unit squares of whole-numbered boxes."""
+    """Areas shared, of both, and around both, by counting unit squares; and the sides around."""
     cells = [
-        {(i, j) for i in range(int(x0), int(x1)) for j in range(int(y0), int(y1))}
+        set(itertools.product(range(int(x0), int(x1)), range(int(y0), int(y1))))
         for x0, y0, x1, y1 in (a, b)
     ]
     low, high = np.minimum(a[:2], b[:2]), np.maximum(a[2:], b[2:])

@@ -28,7 +28,7 @@ from tinygrad_neuron.ops import (
 
 @loss(
     rows=1, domain="probability", target="unit", formula="½ Σ |p - t|", convex=True, smooth=0,
-    source="Lévy, 1937", lipschitz=0.5,
+    source="Lévy, 1937",
 )  # fmt: skip
 def total_variation(probs: Array, target: Array) -> Array:
     """½ Σ |p - t|: the largest difference there is between the probabilities of an event.
