@@ -234,8 +234,8 @@ def _among_all(wrong: Any, keep: Any) -> tuple[int, ...]:
 def check_limit(loss: str, name: str, limit: str, value: Any, default: Any) -> None:
     """Refuse a parameter outside its range, which may be a Value or an array."""
     says, allows = LIMITS[limit]
-    data = np.asarray(plain(value), float)
-    if not np.all(allows(data)):
+    number = type(value) in (float, int)
+    if not (allows(value) if number else np.all(allows(np.asarray(plain(value), float)))):
         raise LossError(
             f"{name} is {plain(value)!r}.",
             why=f"{loss} takes a {name} that is {says}.",

@@ -29,6 +29,7 @@ Slope = float | Callable[..., float] | None
 
 REDUCTIONS = ("mean", "sum", "none", "parts")
 EMPTY = ("error", "zero", "nan")
+NO_OPTIONS = labels.Options()
 LABELS = "label"  # the target of a loss over classes: labels or distributions
 
 _checked: ContextVar[bool] = ContextVar("checked", default=True)
@@ -164,6 +165,8 @@ class Loss:
         if not self.over_classes:
             return None
         given = {k: settings.pop(k) for k in labels.Options._fields if k in settings}
+        if not given:
+            return NO_OPTIONS
         options = labels.Options(**given)
         check_limit(self.__name__, "label_smoothing", "share", options.label_smoothing, 0.1)
         return options
