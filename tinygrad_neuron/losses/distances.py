@@ -6,16 +6,26 @@ their digits. The first one is the prediction, which moves; the second, t, is wh
 
 from math import inf
 
-from tinygrad_neuron.graph import Array
+import numpy as np
+
+from tinygrad_neuron.graph import Array, plain
+from tinygrad_neuron.losses.algebra import mul0, xlog1py
 from tinygrad_neuron.losses.mechanism import loss
 from tinygrad_neuron.ops import (
     absolute,
     alpha_contrast,
+    arctanh,
     beta_contrast,
     cumsum,
+    expm1,
+    expm1mx,
     log1p,
+    log_softmax,
+    logsumexp,
+    max,
     mean,
     power,
+    softmax,
     sort,
     sqrt,
     square,
@@ -23,7 +33,79 @@ from tinygrad_neuron.ops import (
     where,
 )
 
+FAR = 30.0  # log1p of exp of this is its logarithm, to rounding
+
 # ----------------------------------------------------------------------------- distributions
+
+
+@loss(
+    rows=1, target="prediction", formula="Σ p (log p - log q), q = softmax(x), p = softmax(z)",
+    source="Kullback and Leibler, On Information and Sufficiency, 1951", convex=True, smooth=inf,
+)  # fmt: skip
+def kl_divergence(logits: Array, target_logits: Array) -> Array:
+    """Σ p (log p - log q): how much a model q surprises who knows that it is p; both as scores.
+
+    Its gradient in the scores is q - p. It is never negative: for two that are nearly the same it
+    is a sum of squares, where Σ p (log p - log q) would be the rounding of its terms. A class with
+    score -inf in both is skipped; one that is only in p costs inf.
+
+    >>> from tinygrad_neuron import Value
+    >>> kl_divergence(Value([[0.0, 1e-9]]), [[0.0, 0.0]])
+    Value(1.25e-19)
+    """
+    p, absent = softmax(target_logits), target_logits == -inf
+    x, z = where(absent, 0.0, logits), where(absent, 0.0, target_logits)
+    likeliest = np.argmax(plain(target_logits), axis=-1, keepdims=True)
+    gap = x - z
+    start = np.take_along_axis(plain(gap), likeliest, axis=-1)
+    gap = gap - np.where(np.isfinite(start), start, 0.0)  # scores may be shifted by any number
+    far = max(gap, axis=-1, keepdims=True) > FAR
+    skip = absent | far
+    d = gap - log1p(sum(where(skip, 0.0, p * expm1(where(skip, 0.0, gap))), axis=-1, keepdims=True))
+    near = sum(where(skip, 0.0, p * expm1mx(where(skip, 0.0, d))), axis=-1)
+    if not np.any(plain(far)):
+        return near
+    log_p = log_softmax(target_logits)
+    d = gap - logsumexp(where(absent, -inf, log_p + gap), axis=-1, keepdims=True)
+    return where(far[..., 0], -sum(mul0(p, where(absent, 0.0, d)), axis=-1), near)
+
+
+@loss(
+    rows=1, domain="predicted nonnegative", target="nonnegative", aliases=("kl_divergence_probs",),
+    formula="Σ t log(t/p) - t + p", convex=True,
+    source="Csiszár, Why Least Squares and Maximum Entropy, 1991",
+)  # fmt: skip
+def generalized_kl(prediction: Array, target: Array) -> Array:
+    """Σ t log(t / p) - t + p: Kullback and Leibler's divergence from probabilities, or from any
+    measures, for distributions the same; never negative.
+
+    >>> from tinygrad_neuron import Value
+    >>> generalized_kl(Value([[1.0, 3.0]]), [[1.0, 0.0]])
+    Value(3.0)
+    """
+    return sum(alpha_contrast(prediction, target, alpha=1.0), axis=-1)
+
+
+@loss(
+    rows=1, domain="probability", target="unit", formula="½ KL(p, m) + ½ KL(t, m), m = (p + t) / 2",
+    source="Lin, Divergence Measures Based on the Shannon Entropy, 1991", convex=True,
+)  # fmt: skip
+def js_divergence(probs: Array, target: Array) -> Array:
+    """Jensen and Shannon's divergence: how well one can tell which of two a draw came from.
+
+    From 0 to log 2 for distributions that have nothing in common; the same in both directions.
+
+    >>> from tinygrad_neuron import Value
+    >>> js_divergence(Value([[1.0, 0.0]]), [[0.0, 1.0]])
+    Value(0.6931471805599453)
+    """
+    both = probs + target
+    empty = both == 0.0
+    u = where(empty, 0.0, (probs - target) / where(empty, 1.0, both))
+    inner = where(absolute(u) < 0.5, u, 0.0)
+    near = 2.0 * inner * arctanh(inner) + log1p(-square(inner))
+    far = xlog1py(1.0 + u, u) + xlog1py(1.0 - u, -u)
+    return 0.25 * sum(both * where(absolute(u) < 0.5, near, far), axis=-1)
 
 
 @loss(

@@ -78,6 +78,14 @@ ELSEWHERE: tuple[Foreign, ...] = (
         "it takes log-probabilities, frames first, and divides by the number of labels; its "
         "gradient by them is that by the scores; where labels do not fit it is nan, here 0",
     ),
+    Foreign(
+        "torch",
+        "KLDivLoss",
+        "kl_divergence",
+        "it takes log-probabilities and probabilities; its mean is over all entries, "
+        'reduction="batchmean" is ours; near 0 it is rounding, negative half of the time',
+    ),
+    Foreign("torch", "kl_div", "kl_divergence", "as KLDivLoss"),
     # optax
     Foreign("optax", "squared_error", "squared_error"),
     Foreign("optax", "l2_loss", "squared_error", "it is half of it"),
@@ -105,6 +113,14 @@ ELSEWHERE: tuple[Foreign, ...] = (
     Foreign("optax", "dice_loss", "dice"),
     Foreign("optax", "binary_dice_loss", "dice"),
     Foreign("optax", "ctc_loss", "ctc", "it takes paddings; where labels do not fit it is 1e5"),
+    Foreign(
+        "optax",
+        "kl_divergence",
+        "kl_divergence",
+        "it takes log-probabilities and probabilities; near 0 it is rounding",
+    ),
+    Foreign("optax", "kl_divergence_with_log_targets", "kl_divergence"),
+    Foreign("optax", "generalized_kl_divergence", "generalized_kl", "it takes log-probabilities"),
     # keras.losses, by class; functions are the same names in another spelling
     Foreign("keras", "MeanSquaredError", "squared_error"),
     Foreign("keras", "MeanAbsoluteError", "absolute_error"),
@@ -135,6 +151,7 @@ ELSEWHERE: tuple[Foreign, ...] = (
     Foreign("keras", "Dice", "dice", "for two empty masks it is 1; here 0"),
     Foreign("keras", "Tversky", "tversky", "3.15.1 has alpha and beta swapped; for two empty masks "
             "it is 1; here 0"),
+    Foreign("keras", "KLDivergence", "generalized_kl", "it clips probabilities to 1e-7"),
     Foreign("keras", "Circle", "circle"),
     Foreign("keras", "CTC", "ctc", "its labels are filled up with 0, the blank; here with -1"),
     # scikit-learn
