@@ -182,6 +182,19 @@ def bhattacharyya(p, t):
     return -mpmath.log(1 - hellinger(p, t))
 
 
+def kl(x, z):
+    p, q = ([mpmath.exp(v - max(row)) for v in row] for row in (z, x))
+    p, q = ([v / mpmath.fsum(row) for v in row] for row in (p, q))
+    return mpmath.fsum(a * mpmath.log(a / b) for a, b in zip(p, q, strict=True))
+
+
+def js(p, t):
+    def part(a, b):
+        return a * mpmath.log(2 * a / (a + b)) + b * mpmath.log(2 * b / (a + b))
+
+    return mpmath.fsum(part(a, b) for a, b in zip(p, t, strict=True)) / 2
+
+
 def chi_squared(p, t):
     return mpmath.fsum((b - a) ** 2 / a for a, b in zip(p, t, strict=True))
 
@@ -243,6 +256,17 @@ ROWS = [
     (np.array([1e-6, 0.4, 0.6]), np.array([0.7, 1e-9, 0.3])),
     *((SPREAD + d * np.array([1, -1, 1, -1]), SPREAD) for d in (5e-2, 1e-3, 1e-6)),
 ]
+SCORES = [
+    (np.array([1.0, -2.0, 0.5]), np.array([0.25, 0.5, -1.0])),
+    (np.array([40.0, 0.0, 1.0]), np.array([0.0, 0.0, 1.0])),
+    (np.array([0.0, 0.0, 1.0]), np.array([40.0, 0.0, 1.0])),
+    (np.array([0.0, 1000.0, 1.0]), np.array([900.0, 2.0, 1.0])),
+    (np.array([3.0, -1e4]), np.array([-1e4, 2.0])),
+    *(
+        (np.array([3.0, 1.0]) + d * np.array([1.0, -0.5]), np.array([3.0, 1.0]))
+        for d in (0.1, 2.0**-10, 2.0**-20)
+    ),
+]
 POSITIVES = [(p, t) for p in (1e-6, 0.3, 1.0, 2.5, 1e4) for t in (1e-3, 0.31, 2.0, 40.0)]
 SAMPLES = [
     (np.array([0.3, -2.0, 5.0]), np.array([1.0, 7.0, -0.5])),
@@ -302,6 +326,9 @@ CASES = [
     Case("total_variation", total_variation, ROWS),
     Case("hellinger2", hellinger, ROWS),
     Case("bhattacharyya", bhattacharyya, ROWS),
+    Case("kl_divergence", kl, SCORES, units=40),
+    Case("generalized_kl", lambda p, t: alpha_divergence(p, t, mp(1)), ROWS),
+    Case("js_divergence", js, ROWS),
     Case("chi_squared", chi_squared, ROWS),
     *(
         Case("alpha_divergence", alpha_divergence, ROWS, {"alpha": alpha})
@@ -436,6 +463,20 @@ def test_barron_is_the_others(ours, other):
         assert losses.barron(x, 0.0, **ours) == pytest.approx(other(x), rel=1e-13)
 
 
+def test_the_gradient_of_kl_is_the_difference_of_the_shares():
+    """q - p, also where the two are a rounding apart, and for rows in a batch."""
+    rng = np.random.default_rng(3)
+    z = rng.normal(size=(5, 4))
+    for distance in (1.0, 1e-6, 1e-12):
+        x = z + distance * rng.normal(size=(5, 4))
+        slope = grad(lambda x: losses.kl_divergence(x, z, reduction="sum"))(x).data
+        gap = (x - z) - (x - z).mean(axis=-1, keepdims=True)
+        p = np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+        q = p * np.exp(gap) / (p * np.exp(gap)).sum(axis=-1, keepdims=True)
+        np.testing.assert_allclose(slope, q - p, rtol=0, atol=1e-15)
+        assert losses.kl_divergence(x + 500.0, z) == pytest.approx(losses.kl_divergence(x, z), 1e-6)
+
+
 def test_divergences_are_the_others():
     """At the numbers where they have names."""
     p, t = ROWS[0]
@@ -467,7 +508,17 @@ def test_likelihoods_at_their_limits():
 
 NO_DISTANCE = [
     *("cauchy", "geman_mcclure", "welsch", "tukey", "barron", "expectile", "total_variation"),
-    *("hellinger2", "bhattacharyya", "chi_squared", "alpha_divergence", "renyi", "itakura_saito"),
+    *(
+        "hellinger2",
+        "bhattacharyya",
+        "chi_squared",
+        "kl_divergence",
+        "generalized_kl",
+        "js_divergence",
+        "alpha_divergence",
+        "renyi",
+        "itakura_saito",
+    ),
     *("beta_divergence", "wasserstein", "earth_mover", "jaccard"),
 ]
 
@@ -550,6 +601,12 @@ def test_laws_that_are_too_narrow_or_too_wide(name, place):
         ("renyi", [1.0, 0.0], [0.0, 1.0], {"alpha": 0.5}, math.inf),
         ("bhattacharyya", [1.0, 0.0], [0.0, 1.0], {}, math.inf),
         ("jaccard", [0.0, 0.0], [0.0, 0.0], {}, 0.0),
+        ("js_divergence", [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], {}, math.log(2)),
+        ("kl_divergence", [0.0, -np.inf], [0.0, -np.inf], {}, 0.0),
+        ("kl_divergence", [0.0, 0.0], [0.0, -np.inf], {}, math.log(2)),
+        ("kl_divergence", [0.0, -np.inf], [0.0, 0.0], {}, math.inf),
+        ("kl_divergence", [-np.inf, 0.0], [0.0, 0.0], {}, math.inf),
+        ("generalized_kl", [0.5, 0.0], [0.0, 0.0], {}, 0.5),
         ("total_variation", [1.0, 0.0], [0.0, 1.0], {}, 1.0),
     ],
 )

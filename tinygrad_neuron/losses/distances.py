@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 
 from tinygrad_neuron.graph import Array, plain
-from tinygrad_neuron.losses.algebra import mul0, xlog1py
+from tinygrad_neuron.losses.algebra import mul0, xlogy
 from tinygrad_neuron.losses.mechanism import loss
 from tinygrad_neuron.ops import (
     absolute,
@@ -17,6 +17,7 @@ from tinygrad_neuron.ops import (
     arctanh,
     beta_contrast,
     cumsum,
+    exp,
     expm1,
     expm1mx,
     log1p,
@@ -56,18 +57,19 @@ def kl_divergence(logits: Array, target_logits: Array) -> Array:
     p, absent = softmax(target_logits), target_logits == -inf
     x, z = where(absent, 0.0, logits), where(absent, 0.0, target_logits)
     likeliest = np.argmax(plain(target_logits), axis=-1, keepdims=True)
-    gap = x - z
-    start = np.take_along_axis(plain(gap), likeliest, axis=-1)
-    gap = gap - np.where(np.isfinite(start), start, 0.0)  # scores may be shifted by any number
-    far = max(gap, axis=-1, keepdims=True) > FAR
-    skip = absent | far
-    d = gap - log1p(sum(where(skip, 0.0, p * expm1(where(skip, 0.0, gap))), axis=-1, keepdims=True))
-    near = sum(where(skip, 0.0, p * expm1mx(where(skip, 0.0, d))), axis=-1)
+    start = np.take_along_axis(plain(x - z), likeliest, axis=-1)
+    start = np.where(np.isfinite(start), start, 0.0)  # scores may be shifted by any number
+    # q / p of each class, and q alone where p is 0, as logarithms and but for one factor
+    ratio = where(absent, logits - logsumexp(target_logits, axis=-1, keepdims=True), x - z) - start
+    far = max(ratio, axis=-1, keepdims=True) > FAR
+    ratio = where(far, 0.0, ratio)
+    whole = sum(where(absent, exp(ratio), p * expm1(ratio)), axis=-1, keepdims=True)
+    d = ratio - log1p(where(far, 0.0, whole))
+    near = sum(where(absent, exp(d), p * expm1mx(d)), axis=-1)
     if not np.any(plain(far)):
         return near
-    log_p = log_softmax(target_logits)
-    d = gap - logsumexp(where(absent, -inf, log_p + gap), axis=-1, keepdims=True)
-    return where(far[..., 0], -sum(mul0(p, where(absent, 0.0, d)), axis=-1), near)
+    direct = where(absent, 0.0, log_softmax(target_logits) - log_softmax(logits))
+    return where(far[..., 0], sum(mul0(p, direct), axis=-1), near)
 
 
 @loss(
@@ -102,10 +104,12 @@ def js_divergence(probs: Array, target: Array) -> Array:
     both = probs + target
     empty = both == 0.0
     u = where(empty, 0.0, (probs - target) / where(empty, 1.0, both))
-    inner = where(absolute(u) < 0.5, u, 0.0)
-    near = 2.0 * inner * arctanh(inner) + log1p(-square(inner))
-    far = xlog1py(1.0 + u, u) + xlog1py(1.0 - u, -u)
-    return 0.25 * sum(both * where(absolute(u) < 0.5, near, far), axis=-1)
+    alike = absolute(u) < 0.5
+    v = where(alike, u, 0.0)
+    near = 0.25 * both * (2.0 * v * arctanh(v) + log1p(-square(v)))
+    middle = where(alike, 1.0, 0.5 * both)
+    far = 0.5 * (xlogy(probs, probs / middle) + xlogy(target, target / middle))
+    return sum(where(alike, near, far), axis=-1)
 
 
 @loss(
