@@ -22,8 +22,6 @@ from harness import version
 
 from tinygrad_neuron import losses, value_and_grad
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
-os.environ.setdefault("JAX_ENABLE_X64", "1")
 CLOSE = 1e-6
 ROUNDING = 1e-9
 
@@ -366,6 +364,8 @@ def compared(library: str, row: Row, slope: Any) -> dict[str, Any]:
 
 def rows() -> Iterator[dict[str, Any]]:
     """The table, for every library that is installed."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    os.environ.setdefault("JAX_ENABLE_X64", "1")
     for library, (found, slope) in LIBRARIES.items():
         if version(library):
             yield from (

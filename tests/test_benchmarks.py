@@ -1,7 +1,7 @@
 """The benchmark's work is what it says it is, and a wrong gradient is never timed."""
 
-import os
 import json
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -195,7 +195,7 @@ def test_ctc_is_timed_in_both_precisions(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_table_of_other_libraries_has_a_reason_for_every_difference(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is kept in the docs; a difference without a reason, or a reason without one, is found."""
+    """A difference without a reason is found, and a reason without a difference."""
     root = Path(__file__).parents[1]
     monkeypatch.syspath_prepend(str(root / "benchmarks"))
     import parity
