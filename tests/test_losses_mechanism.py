@@ -116,6 +116,16 @@ def test_what_led_to_a_masked_nan_is_owed_nothing():
     np.testing.assert_allclose(w.grad, [0.0, np.log(2.0)])
 
 
+def test_masks_weights_and_ignored_rows_leave_out_together():
+    """Each for itself: what any of them leaves out is not there."""
+    x, t = np.array([1.0, 2.0, 3.0, 4.0]), np.zeros(4)
+    more = {"weight": [0.0, 1.0, 2.0, 3.0], "mask": [True, False, True, True]}
+    assert losses.mse(x, t, **more) == pytest.approx((2.0 * 9.0 + 3.0 * 16.0) / 5.0)
+    scores, labels = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, 5.0]]), [0, 1, -1, 0]
+    both = losses.cross_entropy(scores, labels, ignore_index=-1, **more)
+    assert both == losses.cross_entropy(scores[3:], labels[3:])
+
+
 def test_weights_can_be_learnt():
     """A Value of weights has a gradient: the loss of each less the mean, over the sum."""
     w = Value([1.0, 3.0])

@@ -53,6 +53,7 @@ from tinygrad_neuron.losses.deviances import (
     tweedie as tweedie,
 )
 from tinygrad_neuron.losses.embedding import (
+    angular as angular,
     arcface as arcface,
     circle as circle,
     contrastive as contrastive,
@@ -66,6 +67,8 @@ from tinygrad_neuron.losses.embedding import (
     multi_similarity as multi_similarity,
     n_pairs as n_pairs,
     nca as nca,
+    proxy_nca as proxy_nca,
+    sphereface as sphereface,
     sup_con as sup_con,
     triplet as triplet,
 )
