@@ -392,6 +392,19 @@ def test_other_packages_losses_are_found_by_name():
         losses.get("their_los")
 
 
+def test_a_package_that_cannot_be_loaded_hides_no_other(capsys, monkeypatch):
+    """It is listed with the reason; a plain function of another package is a loss as well."""
+    points = [
+        metadata.EntryPoint("gone", "no_such_package:loss", registry.GROUP),
+        metadata.EntryPoint("bare", "operator:sub", registry.GROUP),
+    ]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+    out = printed(capsys)
+    assert "  gone  ModuleNotFoundError: No module named 'no_such_package'" in out
+    assert "  bare " in out
+    assert "sub(a, b)" in printed(capsys, "bare")
+
+
 # ---------------------------------------------------------------------------- descriptions
 
 
