@@ -76,6 +76,9 @@ from tinygrad_neuron.losses.kinds import (
     KINDS as KINDS,
     LIMITS as LIMITS,
 )
+from tinygrad_neuron.losses.labelling import (
+    crf as crf,
+)
 from tinygrad_neuron.losses.mechanism import (
     Loss as Loss,
     loss as loss,

@@ -120,6 +120,7 @@ KINDS: dict[str, Kind] = {
     "predicted above -1": Kind(ABOVE.says, ABOVE.allows, _positive, predicted=True),
     "predicted positive": Kind(POSITIVE.says, POSITIVE.allows, _positive, predicted=True),
     "cosine": Kind("cosines, from -1 to 1", lambda x: np.abs(x) <= 1.0, _cosines, predicted=True),
+    "states": Kind("labels", None, lambda r, s: r.integers(0, 2, s), per_row=True, whole=True),
     "row label": Kind("labels", None, _groups, per_row=True, whole=True),
     "row real": Kind(REAL.says, None, _normal, per_row=True),
     "row sign": Kind(SIGN.says, SIGN.allows, _signs, SIGN.remedy, per_row=True),
