@@ -154,6 +154,15 @@ def test_labels_and_shares_of_0_and_1_agree(loss, seed, smoothing, weighted):
     )
 
 
+def test_a_row_of_shares_weighs_what_its_classes_weigh():
+    """In their shares: a quarter of 1 and three quarters of 3 are 2.5."""
+    x, t = np.array([[0.0, 1.0], [0.5, 0.0]]), np.array([[0.25, 0.75], [1.0, 0.0]])
+    each = losses.cross_entropy(x, t, reduction="none")
+    total, weight = losses.cross_entropy(x, t, class_weight=[1.0, 3.0], reduction="parts")
+    assert weight == 3.5
+    assert total == pytest.approx(2.5 * each[0] + each[1], rel=1e-14)
+
+
 def test_class_weights_leave_what_smoothing_asks_for_alone():
     """The least cross-entropy of a row is still where p is the smoothed target."""
     target = 0.9 * np.eye(3)[[0]] + 0.1 / 3.0
