@@ -181,6 +181,21 @@ def angular(x, y, margin, scale):
     return cross_entropy([scale * (turned if k == y else v) for k, v in enumerate(x)], y)
 
 
+def sphereface(x, y, margin=4, scale=64):
+    """Cross-entropy with the right angle a multiple."""
+    theta = mp.acos(x[y])
+    j = mp.floor(margin * theta / mp.pi)
+    turned = (-1) ** int(j) * mp.cos(margin * theta) - 2 * j
+    return cross_entropy([scale * (turned if k == y else v) for k, v in enumerate(x)], y)
+
+
+def between(a, p, n, angle=None):
+    """The angular loss."""
+    middle = [(u + v) / 2 for u, v in zip(a, p, strict=True)]
+    steep = mp.tan(mp.mpf(float(mp.pi / 4)) if angle is None else angle) ** 2
+    return relu(norm(minus(a, p)) ** 2 - 4 * steep * norm(minus(n, middle)) ** 2)
+
+
 DEFINITIONS = {
     "squared_error": lambda x, t: (x - t) ** 2,
     "absolute_error": lambda x, t: abs(x - t),
@@ -274,6 +289,9 @@ DEFINITIONS = {
         [scale * (v - margin if k == y else v) for k, v in enumerate(x)], y
     ),
     "arcface": lambda x, y, margin=HALF, scale=64: angular(x, y, margin, scale),
+    "sphereface": sphereface,
+    "proxy_nca": lambda d, y: d[y] + lse([-v for v in others(d, y)]),
+    "angular": between,
     "bpr": lambda a, b: mp.log(1 + mp.exp(-(a - b))),
     "listnet": lambda x, t: mp.fsum(
         times(s, lambda v=v: lse(x) - v) for s, v in zip(t, x, strict=True)

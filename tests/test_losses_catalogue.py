@@ -3,6 +3,7 @@
 import json
 import textwrap
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,6 +164,12 @@ PLANTED = {
     "writes": (writes, "leaves what it is given alone"),
     "detached": (detached, "gradient is the slope seen"),
     "below 0": (lowered, "never below its least value"),
+    "overflow early": (lambda p, t: ((p - t) ** 2).exp() if isinstance(p, Value)
+                       else np.exp((p - t) ** 2), "finite at predictions of size 50"),
+    "neighbours": (lambda p, t: (p - t) ** 2 + (p - plain(p)).sum(), "and so is its gradient"),
+    "slope held": (lambda p, t: 2.0 * p * plain(p - t) - plain(p) ** 2 + t**2,
+                   "second derivative is the slope of the slope"),
+    "float64 factor": (lambda p, t: (p * np.ones(len(t)) - t) ** 2, "float32 gives float32"),
     "rank": (lambda p, t: (p - t) ** 2 * np.arange(1.0, 1.0 + len(p)),
              "the order of examples does not matter"),
 }  # fmt: skip
@@ -212,6 +219,34 @@ def leaking(f, p, t, weight, mask, reduction):
     return loss if mask is None else loss + (p - plain(p))[~mask].sum()
 
 
+def mean_for_sum(f, p, t, weight, mask, reduction):
+    """One reduction for another."""
+    other = {"sum": "mean", "mean": "sum"}.get(reduction, reduction)
+    return f(p, t, weight=weight, mask=mask, reduction=other)
+
+
+def counting_one(f, p, t, weight, mask, reduction):
+    """Parts whose weight is 1, whatever they are made of."""
+    result = f(p, t, weight=weight, mask=mask, reduction=reduction)
+    return (result[0], 1.0) if reduction == "parts" else result
+
+
+def undivided(f, p, t, weight, mask, reduction):
+    """A weighted mean that is never divided by the weights."""
+    reduction = "sum" if reduction == "mean" and weight is not None else reduction
+    return f(p, t, weight=weight, mask=mask, reduction=reduction)
+
+
+def unmasked(f, p, t, weight, mask, reduction):
+    """A mask that nobody looks at."""
+    return f(p, t, weight=weight, reduction=reduction)
+
+
+def unlike_shares(x, t):
+    """A loss over classes that counts shares twice."""
+    return losses.cross_entropy(x, t, reduction="none") * (1.0 + (t.ndim > 1))
+
+
 def broadcasting(f, p, t, weight, mask, reduction):
     """A loss of every prediction beside every target."""
     t = t[:, 0] if np.ndim(t) > np.ndim(p) else t
@@ -225,12 +260,30 @@ def broadcasting(f, p, t, weight, mask, reduction):
         (by_zeros, "nan behind a mask: not in the value"),
         (leaking, "nan behind a mask: not in the gradient"),
         (broadcasting, "shapes that differ are refused"),
+        (mean_for_sum, "mean is the mean of each"),
+        (mean_for_sum, "sum is the sum of each"),
+        (counting_one, "parts of a batch add up to it"),
+        (undivided, "equal weights change nothing"),
+        (undivided, "weight 0 leaves out"),
+        (unmasked, "a mask leaves out"),
     ],
 )
 def test_a_planted_mistake_of_a_mechanism_is_found(spoil, lacks):
     """The properties of weights, masks and shapes do fail when they should."""
     findings = checking.examine(Spoilt(spoil))
     assert lacks in {finding.name for finding in findings if finding.problem}
+
+
+def test_labels_and_shares_that_disagree_are_found():
+    """A loss over classes is asked both ways."""
+    with pytest.raises(LossCheckError, match="labels agree with shares of 0 and 1"):
+        losses.check_loss(unlike_shares, rows=1, target="label")
+
+
+def test_no_property_of_the_check_is_idle():
+    """For each there is a mistake above that it finds."""
+    source = Path(__file__).read_text().partition("def test_no_property")[0]
+    assert [name for name in checking.PROPERTIES if f'"{name}"' not in source] == []
 
 
 def test_the_check_takes_parameters_and_traits():
@@ -395,6 +448,19 @@ def test_other_packages_losses_are_found_by_name():
         losses.get("their_los")
 
 
+def test_a_package_that_cannot_be_loaded_hides_no_other(capsys, monkeypatch):
+    """It is listed with the reason; a plain function of another package is a loss as well."""
+    points = [
+        metadata.EntryPoint("gone", "no_such_package:loss", registry.GROUP),
+        metadata.EntryPoint("bare", "operator:sub", registry.GROUP),
+    ]
+    monkeypatch.setattr(metadata, "entry_points", lambda group: points)
+    out = printed(capsys)
+    assert "  gone  ModuleNotFoundError: No module named 'no_such_package'" in out
+    assert "  bare " in out
+    assert "sub(a, b)" in printed(capsys, "bare")
+
+
 # ---------------------------------------------------------------------------- descriptions
 
 
@@ -474,8 +540,8 @@ def test_the_command_checks_a_module_of_one_s_own(capsys, tmp_path, monkeypatch)
     (tmp_path / "mine.py").write_text(textwrap.dedent(OWN.format(name="one")))
     (tmp_path / "fine.py").write_text(textwrap.dedent(OWN).partition("@loss")[0])
     out = printed(capsys, "check", "mine.py", code=1)
-    assert "asymmetric has all 25 properties" in out
-    assert "naive_one lacks 1 of 25 properties" in out
+    assert "asymmetric has all 24 properties" in out
+    assert "naive_one lacks 1 of 24 properties" in out
     assert "  - finite at predictions of size 1000: inf at a prediction of -1000" in out
     assert printed(capsys, "check", "fine").startswith("asymmetric has all")
     found = json.loads(printed(capsys, "check", "fine", "--json"))

@@ -116,6 +116,16 @@ def test_what_led_to_a_masked_nan_is_owed_nothing():
     np.testing.assert_allclose(w.grad, [0.0, np.log(2.0)])
 
 
+def test_masks_weights_and_ignored_rows_leave_out_together():
+    """Each for itself: what any of them leaves out is not there."""
+    x, t = np.array([1.0, 2.0, 3.0, 4.0]), np.zeros(4)
+    more = {"weight": [0.0, 1.0, 2.0, 3.0], "mask": [True, False, True, True]}
+    assert losses.mse(x, t, **more) == pytest.approx((2.0 * 9.0 + 3.0 * 16.0) / 5.0)
+    scores, labels = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0], [0.0, 5.0]]), [0, 1, -1, 0]
+    both = losses.cross_entropy(scores, labels, ignore_index=-1, **more)
+    assert both == losses.cross_entropy(scores[3:], labels[3:])
+
+
 def test_weights_can_be_learnt():
     """A Value of weights has a gradient: the loss of each less the mean, over the sum."""
     w = Value([1.0, 3.0])
@@ -142,6 +152,15 @@ def test_labels_and_shares_of_0_and_1_agree(loss, seed, smoothing, weighted):
     np.testing.assert_allclose(
         each_of(loss, (x, t), **more), each_of(loss, (x, np.eye(3)[t]), **more), rtol=1e-13
     )
+
+
+def test_a_row_of_shares_weighs_what_its_classes_weigh():
+    """In their shares: a quarter of 1 and three quarters of 3 are 2.5."""
+    x, t = np.array([[0.0, 1.0], [0.5, 0.0]]), np.array([[0.25, 0.75], [1.0, 0.0]])
+    each = losses.cross_entropy(x, t, reduction="none")
+    total, weight = losses.cross_entropy(x, t, class_weight=[1.0, 3.0], reduction="parts")
+    assert weight == 3.5
+    assert total == pytest.approx(2.5 * each[0] + each[1], rel=1e-14)
 
 
 def test_class_weights_leave_what_smoothing_asks_for_alone():

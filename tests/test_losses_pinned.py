@@ -1,5 +1,6 @@
 """Losses at single points that can be worked out by hand: parameters, edges, corners, limits."""
 
+import itertools
 import math
 from math import inf, log, nan
 
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 
 from tinygrad_neuron import Value, grad, losses, max as largest
+from tinygrad_neuron.errors import LossError
 from tinygrad_neuron.losses.description import example
 
 MODULES = (
     "regression", "binary", "multiclass", "deviances", "embedding", "ranking", "segmentation",
-    "decorrelation",
+    "decorrelation", "labelling",
 )  # fmt: skip
 OURS = [x for x in losses.LOSSES.values() if x.__module__.rpartition(".")[2] in MODULES]
 
@@ -69,6 +71,11 @@ PINNED = [
     ("cosface", ([[0.5, 0.0]], [0]), {"margin": 0.5}, log(2.0)),
     ("cosface", ([[0.5, 0.0]], [0]), {"margin": 0.0, "scale": log(4.0)}, log(1.5)),
     ("arcface", ([ZERO], [0]), {"margin": math.pi / 2, "scale": log(3.0)}, log(4.0)),
+    ("sphereface", ([[0.5, 0.0]], [0]), {"margin": 2, "scale": 2.0 * log(3.0)}, log(4.0)),
+    ("proxy_nca", ([[1.0, 2.0, 2.0]], [0]), {}, log(2.0) - 1.0),
+    ("angular", ([ZERO], [[2.0, 0.0]], [[1.0, 1.0]]), {"angle": math.atan(0.5)}, 3.0),
+    ("crf", ([[ZERO, ZERO]], [[0, 1]]), {"transitions": np.log([[1.0, 3.0], [1.0, 1.0]])},
+        log(2.0)),
     ("poly1_listnet", ([ZERO], [E1]), {"epsilon": 2.0}, log(2.0) + 1.0),
     ("pairwise_hinge", ([E2], [E1]), {"margin": 2.0}, 3.0),
     ("tversky", OVER, {"alpha": 0.25}, 0.2),
@@ -182,6 +189,34 @@ def test_a_coincident_pair_and_a_tie_have_no_pull():
     np.testing.assert_array_equal(pulled.data, np.zeros((1, 2)))
     tied = grad(losses.multiclass_perceptron)(np.array([[1.0, 1.0, 0.0]]), [2])
     np.testing.assert_array_equal(tied.data, [[0.5, 0.5, -1.0]])
+
+
+def test_all_paths_are_counted():
+    """The chance of a path is its share of all paths; transitions can be learnt."""
+    rng = np.random.default_rng(0)
+    scores, transitions = rng.standard_normal((2, 4, 3)), rng.standard_normal((3, 3))
+    labels = rng.integers(0, 3, (2, 4))
+
+    def score(x, path):
+        steps = sum(x[i, k] for i, k in enumerate(path))
+        return steps + sum(transitions[a, b] for a, b in itertools.pairwise(path))
+
+    for x, path, got in zip(
+        scores, labels, losses.crf(scores, labels, transitions, reduction="none"), strict=True
+    ):
+        paths = itertools.product(range(3), repeat=4)
+        every = math.fsum(math.exp(score(x, other)) for other in paths)
+        assert got == pytest.approx(log(every) - score(x, path), rel=1e-14)
+    learnt = Value(transitions)
+    losses.crf(scores, labels, learnt).backward()
+    seen = [
+        (losses.crf(scores, labels, transitions + h) - losses.crf(scores, labels, transitions - h))
+        / 2e-6
+        for h in 1e-6 * np.eye(9).reshape(9, 3, 3)
+    ]
+    np.testing.assert_allclose(learnt.grad.ravel(), seen, atol=1e-9)
+    with pytest.raises(LossError, match="crf takes labels from 0 to 2"):
+        losses.crf(scores, labels + 3)
 
 
 LIMITS = [

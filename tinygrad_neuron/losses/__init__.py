@@ -69,6 +69,7 @@ from tinygrad_neuron.losses.distances import (
     wasserstein as wasserstein,
 )
 from tinygrad_neuron.losses.embedding import (
+    angular as angular,
     arcface as arcface,
     circle as circle,
     contrastive as contrastive,
@@ -82,6 +83,8 @@ from tinygrad_neuron.losses.embedding import (
     multi_similarity as multi_similarity,
     n_pairs as n_pairs,
     nca as nca,
+    proxy_nca as proxy_nca,
+    sphereface as sphereface,
     sup_con as sup_con,
     triplet as triplet,
 )
@@ -95,6 +98,9 @@ from tinygrad_neuron.losses.forecasts import (
 from tinygrad_neuron.losses.kinds import (
     KINDS as KINDS,
     LIMITS as LIMITS,
+)
+from tinygrad_neuron.losses.labelling import (
+    crf as crf,
 )
 from tinygrad_neuron.losses.mechanism import (
     Loss as Loss,

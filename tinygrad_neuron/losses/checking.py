@@ -116,12 +116,6 @@ def _single_value(case: Case) -> str:
     return "" if value.dtype == np.float32 else f"{value.dtype} from a float32 prediction"
 
 
-def _single_gradient(case: Case) -> str:
-    first, *others = _in_single(case)
-    slope = plain(grad(lambda p: case.loss(p, *others, **case.settings))(first))
-    return "" if slope.dtype == np.float32 else f"a gradient of {slope.dtype} for float32"
-
-
 def _quotient(f: Callable[[Any], Any], x: Any, way: Any, h: float) -> Any:
     return (f(x + h * way) - f(x - h * way)) / (2.0 * h)
 
@@ -329,7 +323,6 @@ PROPERTIES: dict[str, Callable[[Case], str]] = {
     "sum is the sum of each": _sum,
     "parts of a batch add up to it": _parts,
     "float32 gives float32": _single_value,
-    "float32 has a float32 gradient": _single_gradient,
     "gradient is the slope seen": _gradient,
     "second derivative is the slope of the slope": _second,
     "the order of examples does not matter": _order,

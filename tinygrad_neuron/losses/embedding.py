@@ -6,23 +6,26 @@ partner at all contribute 0, with gradient 0.
 """
 
 from collections.abc import Callable
-from math import cos, inf, sin
+from math import cos, inf, pi, sin, tan
 
 import numpy as np
 
 from tinygrad_neuron.graph import Array, dtype_of
-from tinygrad_neuron.losses.labels import one_hot
+from tinygrad_neuron.losses.labels import one_hot, pick
 from tinygrad_neuron.losses.mechanism import loss
 from tinygrad_neuron.losses.multiclass import cross_entropy
 from tinygrad_neuron.ops import (
+    arccos,
     clip,
     expand_dims,
+    floor,
     leg,
     logsumexp,
     matmul,
     minimum,
     norm,
     relu,
+    remainder,
     softplus,
     square,
     stop_gradient,
@@ -116,6 +119,27 @@ def hinge_embedding(distance: Array, label: Array, margin: float = 1.0) -> Array
 def margin_ranking(a: Array, b: Array, label: Array, margin: float = 0.0) -> Array:
     """a should be above b by the margin where the label is 1, below where it is -1."""
     return relu(margin - label * (a - b))
+
+
+@loss(
+    rows=1, target=("prediction", "prediction"), limits={"angle": "positive"},
+    formula="max(0, |a - p|² - 4 tan²α |n - (a + p)/2|²)",
+    source="Wang et al., Deep Metric Learning with Angular Loss, 2017",
+)  # fmt: skip
+def angular(anchor: Array, positive: Array, negative: Array, angle: float = pi / 4) -> Array:
+    """The negative should see anchor and positive under at most this angle, in radians."""
+    away = sum(square(negative - 0.5 * (anchor + positive)), axis=-1)
+    return relu(sum(square(anchor - positive), axis=-1) - 4.0 * tan(angle) ** 2 * away)
+
+
+@loss(
+    rows=1, target="label", formula="d_y + log Σ_{k≠y} e^(-d_k)", minimum=None,
+    source="Movshovitz-Attias et al., Proxy-NCA, 2017",
+)  # fmt: skip
+def proxy_nca(distances: Array, label: Array) -> Array:
+    """Of squared distances to a proxy of each class, the right one should be the smallest."""
+    others = where(one_hot(label, distances), -inf, -distances)
+    return pick(distances, label) + logsumexp(others, axis=-1)
 
 
 # ------------------------------------------------------------------------- all beside all
@@ -258,6 +282,21 @@ def arcface(cosines: Array, label: Array, margin: float = 0.5, scale: float = 64
     """Cross-entropy of cosines, of which the right one's angle is made larger by a margin."""
     turned = cosines * cos(margin) - _leg(cosines) * sin(margin)
     return cross_entropy.function(scale * where(one_hot(label, cosines), turned, cosines), label)
+
+
+@loss(
+    rows=1, domain="cosine", target="label", limits={"margin": "at least 1", "scale": "positive"},
+    formula="cross-entropy of s ψ(θ [k = y]), ψ = (-1)^j cos mθ - 2j, j = ⌊mθ/π⌋",
+    source="Liu et al., SphereFace, 2017",
+)  # fmt: skip
+def sphereface(cosines: Array, label: Array, margin: int = 4, scale: float = 64.0) -> Array:
+    """Cross-entropy of cosines, of which the right one's angle is made a multiple."""
+    before, turned = 1.0, cosines
+    for _ in range(margin - 1):  # cos mθ as a polynomial of cos θ
+        before, turned = turned, 2.0 * cosines * turned - before
+    half = floor(margin / pi * arccos(stop_gradient(cosines)))
+    falling = where(remainder(half, 2.0) == 0.0, turned, -turned) - 2.0 * half
+    return cross_entropy.function(scale * where(one_hot(label, cosines), falling, cosines), label)
 
 
 def _leg(c: Array) -> Array:

@@ -156,6 +156,7 @@ KINDS: dict[str, Kind] = {
     "predicted positive": Kind(POSITIVE.says, POSITIVE.allows, _positive, predicted=True),
     "predicted nonnegative": Kind(COUNT.says, COUNT.allows, _positive, predicted=True),
     "cosine": Kind("cosines, from -1 to 1", lambda x: np.abs(x) <= 1.0, _cosines, predicted=True),
+    "states": Kind("labels", None, lambda r, s: r.integers(0, 2, s), per_row=True, whole=True),
     "row label": Kind("labels", None, _groups, per_row=True, whole=True),
     "box": Kind(BOX.says, None, _boxes, predicted=True),
     "target box": BOX,

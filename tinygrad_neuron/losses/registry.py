@@ -61,8 +61,8 @@ def get(name: str) -> Any:
 def elsewhere(name: str) -> list[Foreign]:
     """What other libraries mean by this name: whose it is, what it is here, and the differences.
 
-    >>> [(row.library, row.ours) for row in elsewhere("TripletMarginLoss")]
-    [('torch', 'triplet')]
+    >>> [(row.library, row.ours) for row in elsewhere("MarginRankingLoss")]
+    [('torch', 'margin_ranking')]
     """
     return [row for row in ELSEWHERE if _bare(row.name) == _bare(name)]
 

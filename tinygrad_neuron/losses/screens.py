@@ -20,9 +20,10 @@ COLUMNS = 21  # points of a curve that a program is given
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All losses by name."""
+    """All losses by name, and of those that cannot be loaded, why."""
 
-    losses: dict[str, Any]
+    losses: dict[str, Loss]
+    broken: dict[str, str]
     succeeded = True
     interrupted = False
 
@@ -56,13 +57,23 @@ Screenful = Catalogue | Described | Checked
 
 def catalogue() -> Catalogue:
     """All losses, those of other packages too."""
-    found = {name: registry.get(name) for name in registry.names()}
-    return Catalogue(dict(sorted(found.items(), key=lambda item: _place(item[1]))))
+    found, broken = {}, {}
+    for name in registry.names():
+        try:
+            found[name] = _as_loss(registry.get(name))
+        except Exception as error:  # another package's mistake is no reason to list nothing
+            broken[name] = f"{type(error).__name__}: {error}"
+    return Catalogue(dict(sorted(found.items(), key=lambda item: _place(item[1]))), broken)
+
+
+def _as_loss(thing: Any) -> Loss:
+    """A loss, also where a package has registered a plain function."""
+    return thing if isinstance(thing, Loss) else Loss(thing)
 
 
 def described(name: str) -> Described:
     """One loss, by any of its names."""
-    return Described(name, registry.get(name))
+    return Described(name, _as_loss(registry.get(name)))
 
 
 def checked(module: str) -> Checked:
@@ -134,6 +145,9 @@ def _list(result: Catalogue, width: int, program: str) -> str:
             lines += ["", theme]
         line = f"  {name:{longest}}  {loss.formula}"
         lines.append(line if len(line) <= width else line[: width - 3] + "...")
+    if result.broken:
+        lines += ["", "Of other packages, and not loaded"]
+        lines += [f"  {name}  {why}" for name, why in result.broken.items()]
     return "\n".join([
         f"{len(result.losses)} losses. t: target, x: prediction, r: x - t, s: label -1 or 1",
         *lines, "", f"One of them:   {program} losses huber",
@@ -177,7 +191,8 @@ def _verdicts(result: Checked) -> str:
 def record(result: Screenful) -> dict[str, Any]:
     """The same for a program."""
     if isinstance(result, Catalogue):
-        return {"losses": [_facts(loss) for loss in result.losses.values()]}
+        facts = [_facts(loss) for loss in result.losses.values()]
+        return {"losses": facts, "broken": result.broken}
     if isinstance(result, Checked):
         found = {
             name: [{"property": f.name, "problem": f.problem or None} for f in findings]
