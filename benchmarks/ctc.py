@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -46,7 +47,7 @@ def pytorch(precision: str) -> Iterator[tuple[str, Step]]:
     scores = torch.tensor(SCORES.astype(precision), requires_grad=True)
     labels = torch.tensor(TARGET)
     sizes = torch.full((SEQUENCES,), FRAMES), torch.full((SEQUENCES,), LABELS)
-    all_threads = torch.get_num_threads()
+    all_threads = os.cpu_count() or 1
 
     def step(threads: int) -> Any:
         torch.set_num_threads(threads)
