@@ -162,7 +162,6 @@ KINDS: dict[str, Kind] = {
     "target box": BOX,
     "labels in order": SEQUENCE,
     "row count": LENGTH,
-    "labels per row": Kind("classes", None, lambda r, s: r.integers(0, 2, s), "", True, whole=True),
     "row real": Kind(REAL.says, None, _normal, per_row=True),
     "row sign": Kind(SIGN.says, SIGN.allows, _signs, SIGN.remedy, per_row=True),
     "row answer": Kind(ANSWER.says, ANSWER.allows, _answers, ANSWER.remedy, per_row=True),

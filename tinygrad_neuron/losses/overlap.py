@@ -84,7 +84,7 @@ def lovasz_hinge(scores: Array, labels: Array) -> Array:
 
 
 @loss(
-    rows=2, target="labels per row", formula="mean over the classes of the extension of 1 - J",
+    rows=2, target="states", formula="mean over the classes of the extension of 1 - J",
     source="Berman, Triki and Blaschko, The Lovász-Softmax Loss, 2018",
 )  # fmt: skip
 def lovasz_softmax(logits: Array, labels: Array) -> Array:
