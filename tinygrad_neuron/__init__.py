@@ -11,13 +11,17 @@ from tinygrad_neuron import (
     ops as ops,
     optim as optim,
 )
+from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import (
     elementwise as elementwise,
     history as history,
     no_grad as no_grad,
+    places as places,
 )
 from tinygrad_neuron.handwritten import primitive as primitive
+from tinygrad_neuron.inspection import inspect as inspect
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
+from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
 from tinygrad_neuron.ops import (
     absolute as absolute,
     add as add,
