@@ -364,8 +364,9 @@ TIED = {}
 
 import calls_reductions  # noqa: E402  # these build on the pieces above
 import calls_shape  # noqa: E402
+import calls_special  # noqa: E402
 import calls_ufuncs  # noqa: E402
 
-for more in (calls_reductions, calls_shape, calls_ufuncs):
+for more in (calls_reductions, calls_shape, calls_special, calls_ufuncs):
     BY_HAND |= more.BY_HAND
     TIED |= getattr(more, "TIED", {})

@@ -715,6 +715,13 @@ TRUE = {
     "log": (lambda x: 1 / x, BIG),
     "log1p": (lambda x: 1 / (1 + x), [*BIG, -0.5, -1e-8, -1 + 2**-40]),
     "sqrt": (lambda x: 1 / (2 * mpmath.sqrt(x)), BIG),
+    "expm1mx": (mpmath.expm1, FAR),
+    "log_of_cosh": (mpmath.tanh, FAR),
+    "log1psq": (lambda x: 2 * x / (1 + x * x), [*FAR, 1e200]),
+    "log1mexp": (lambda x: 1 / mpmath.expm1(x), [*BIG[:-2], 700.0]),
+    "erf": (lambda x: 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-x * x), [0.0, 1e-8, 0.1, -1.0, 2.5]),
+    "gammaln": (mpmath.digamma, BIG[1:]),
+    "polygamma": (lambda x: mpmath.polygamma(1, x), BIG[1:]),
 }
 SECOND = {
     "exp": (mpmath.exp, FAR),

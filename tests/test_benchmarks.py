@@ -1,5 +1,6 @@
 """The benchmark's work is what it says it is, and a wrong gradient is never timed."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tinygrad_neuron import losses
 
 
 @pytest.fixture(scope="module")
@@ -252,3 +255,40 @@ def test_every_checker_that_is_installed_takes_part(checkers: ModuleType) -> Non
     rows = list(checkers.table(dict.fromkeys(names, score), 1))
     assert len(rows) == 2 + len(names)
     assert "75.0 % (3 of 4) | 100.0 % (1 of 1)" in rows[-1]
+
+
+def test_ctc_is_timed_in_both_precisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours in float32 has the gradient of float64, or nothing would be timed."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    import ctc
+
+    monkeypatch.setattr("harness.STEPS", 1)
+    monkeypatch.setattr(ctc, "ENTRANTS", {ctc.OURS: ctc.ours})
+    for precision in ctc.TOLERANCE:
+        assert list(ctc.measure(precision, ctc.CLOCKS["CPU"], rounds=1)) == [ctc.OURS]
+
+
+def test_the_table_of_other_libraries_has_a_reason_for_every_difference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A difference without a reason is found, and a reason without a difference."""
+    root = Path(__file__).parents[1]
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    import parity
+
+    table = json.loads((root / "docs" / "parity.json").read_text())
+    assert len(table["rows"]) > 60
+    assert {row["library"] for row in table["rows"]} == set(parity.LIBRARIES)
+    assert parity.unexplained(table["rows"]) == []
+    row = table["rows"][0]
+    assert parity.unexplained([row | {"apart": 1e-5}, row | {"differs": "nothing"}, row]) != []
+    assert len(parity.unexplained([row | {"apart": 1e-5}, row | {"differs": "x"}])) == 2
+
+
+def test_our_side_of_the_table_is_as_it_was() -> None:
+    """The values that were compared are those of today."""
+    root = Path(__file__).parents[1]
+    rows = json.loads((root / "docs" / "parity.json").read_text())["rows"]
+    for row in rows:
+        assert losses.get(row["ours"]).__name__ == row["ours"]
+        assert row["apart"] > 1e-6 or row["value"] == pytest.approx(row["theirs"], rel=1e-6)

@@ -118,6 +118,10 @@ def loss_with_a_wrong_setting():
     losses.huber(Value(1.0), 0.0, delta=-1.0)
 
 
+def loss_with_a_root_at_0():
+    losses.check_loss(lambda prediction, target: ((prediction - target) ** 2) ** 0.5)
+
+
 def layer_of_no_width():
     tn.Layer(0, 1)
 
@@ -238,6 +242,13 @@ MISTAKES = [
     (rule_with_other_parameters, errors.RuleError, TypeError, ["twice", "(g, x)", "g, y, x"], None),
     (loss_by_a_wrong_name, errors.UnknownNameError, LookupError, ["mes", "mse"], None),
     (loss_with_a_wrong_setting, errors.LossError, ValueError, ["delta", "-1.0"], {"delta": -1.0}),
+    (
+        loss_with_a_root_at_0,
+        errors.LossCheckError,
+        AssertionError,
+        ["lacks 1 of", "finite where prediction is target: a gradient of nan"],
+        None,
+    ),
     (layer_of_no_width, errors.LayerError, ValueError, ["0"], None),
     (
         vectors_that_are_not_determined,

@@ -27,6 +27,7 @@ from tinygrad_neuron.graph import (
     no_grad as no_grad,
     places as places,
 )
+from tinygrad_neuron.handwritten import primitive as primitive
 from tinygrad_neuron.inspection import inspect as inspect
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
 from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite

@@ -26,6 +26,7 @@ from tinygrad_neuron.lesson.equation import SEED, parse
 from tinygrad_neuron.lesson.mistakes import UsageError
 from tinygrad_neuron.lesson.table import read
 from tinygrad_neuron.lesson.text import BLOCKS, DIGITS, Look, relative, words
+from tinygrad_neuron.losses import screens
 
 PIPE_WIDTH = 100  # of a screen that nobody looks at in a terminal
 LARGEST = 1e100  # of what is typed as a place or a size
@@ -220,6 +221,21 @@ def _predict(options: Options) -> predict.Predictions:
 
 def _check(options: Options) -> check_command.Checked:
     return check_command.run(options.target, options.inputs, order=options.order, seed=options.seed)
+
+
+def _losses(options: Options) -> screens.Screenful:
+    if options.name == "check":
+        if options.module is None:
+            raise UsageError(
+                "Which module's losses are to be checked?", hint="losses check my_losses.py"
+            )
+        return screens.checked(options.module)
+    if options.module is not None:
+        raise UsageError(
+            f"losses {options.name} {options.module} is one word too many.",
+            hint=f"losses {options.name}   or   losses check {options.module}",
+        )
+    return screens.catalogue() if options.name is None else screens.described(options.name)
 
 
 def _given(options: Options, *names: str) -> dict[str, Any]:
@@ -434,6 +450,13 @@ def _check_options(parser: Parser) -> None:
     _seed_option(parser, "which random numbers", default=0)
 
 
+def _losses_options(parser: Parser) -> None:
+    parser.usage = "%(prog)s [name | check module] [options]"
+    add = parser.add_argument
+    add("name", nargs="?", help="a loss, by its name here or in another library")
+    add("module", nargs="?", help="with check: a module of your own, whose losses are checked")
+
+
 COMMANDS = {
     "guess": Command(
         "try random numbers for x and y in 256x + 212y = 1492  (no learning)",
@@ -454,6 +477,11 @@ COMMANDS = {
     "predict": Command(
         "what a neuron saved by learn --save says about a table",
         _predict_options, _predict, predict.screen, predict.record,
+    ),
+    "losses": Command(
+        "the losses there are, one of them with its plot, or a check of your own",
+        _losses_options, _losses,
+        lambda result, look: screens.screen(result, look.width, look.program), screens.record,
     ),
     "tour": Command(
         "guess, nudge, learn and a real table, one after the other",

@@ -196,6 +196,12 @@ class LossError(TinygradNeuronError, ValueError):
     code = "TN135"
 
 
+class LossCheckError(TinygradNeuronError, AssertionError):
+    """A loss that lacks what losses have: `check_loss` says which properties, and by how much."""
+
+    code = "TN145"
+
+
 class DescentError(TinygradNeuronError, ValueError):
     """A descent that would lead nowhere: nothing to move, or no step to move it by."""
 

@@ -111,6 +111,12 @@ from tinygrad_neuron.ops.complex_numbers import (
     real_if_close as real_if_close,
     sort_complex as sort_complex,
 )
+from tinygrad_neuron.ops.contrasts import (
+    alpha_contrast as alpha_contrast,
+    beta_contrast as beta_contrast,
+    grown as grown,
+    log_ratio as log_ratio,
+)
 from tinygrad_neuron.ops.counting import (
     bincount as bincount,
     histogram as histogram,
@@ -189,6 +195,12 @@ from tinygrad_neuron.ops.fft import (
     half_spectrum as half_spectrum,
 )
 from tinygrad_neuron.ops.folds import running_max as running_max
+from tinygrad_neuron.ops.gamma import (
+    digamma as digamma,
+    gammaln as gammaln,
+    gammaln_gap as gammaln_gap,
+    polygamma as polygamma,
+)
 from tinygrad_neuron.ops.grids import (
     geomspace as geomspace,
     linspace as linspace,
@@ -202,6 +214,7 @@ from tinygrad_neuron.ops.indexing import (
     set_at as set_at,
     take as take,
 )
+from tinygrad_neuron.ops.lattice import path_sums as path_sums
 from tinygrad_neuron.ops.linalg import (
     cross_of_vectors as cross_of_vectors,
     dot as dot,
@@ -328,6 +341,13 @@ from tinygrad_neuron.ops.softmax import (
     log_softmax as log_softmax,
     logsumexp as logsumexp,
     softmax as softmax,
+)
+from tinygrad_neuron.ops.special import (
+    erf as erf,
+    expm1mx as expm1mx,
+    log1mexp as log1mexp,
+    log1psq as log1psq,
+    log_of_cosh as log_of_cosh,
 )
 from tinygrad_neuron.ops.statistics import (
     average as average,
