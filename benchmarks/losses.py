@@ -7,6 +7,7 @@ Each figure is the least of many runs, in microseconds of CPU, loss and gradient
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,15 +15,25 @@ from tinygrad_neuron import Value, losses, mean
 from tinygrad_neuron.losses.checking import examine
 
 
-def least(run: Callable[[], object], times: int) -> float:
-    """The shortest of many runs, in microseconds."""
-    return 1e6 * min(_once(run) for _ in range(times))
+def least(times: int, *runs: Callable[[], object]) -> list[float]:
+    """The shortest of many runs of each, taken in turn, in microseconds."""
+    return [1e6 * min(each) for each in zip(*(map(_once, runs) for _ in range(times)), strict=True)]
 
 
 def _once(run: Callable[[], object]) -> float:
     start = time.process_time()
     run()
     return time.process_time() - start
+
+
+def ways(loss: Any, p: Value, t: Any) -> list[Callable[[], object]]:
+    """A loss and its gradient: its expression alone, without its checks, and as it is."""
+
+    def unchecked() -> None:
+        with losses.unchecked():
+            loss(p, t).backward()
+
+    return [lambda: mean(loss.function(p, t)).backward(), unchecked, lambda: loss(p, t).backward()]
 
 
 def main() -> None:
@@ -34,12 +45,9 @@ def main() -> None:
         ("cross_entropy 1024 x 10", losses.cross_entropy, x, t),
         ("huber 32", losses.huber, y, s),
     ):
-        bare = least(lambda f=loss, p=p, t=target: mean(f.function(p, t)).backward(), 300)
-        checked = least(lambda f=loss, p=p, t=target: f(p, t).backward(), 300)
-        with losses.unchecked():
-            unchecked = least(lambda f=loss, p=p, t=target: f(p, t).backward(), 300)
+        bare, unchecked, checked = least(300, *ways(loss, p, target))
         print(f"{name:24} {bare:8.0f} bare {unchecked:8.0f} unchecked {checked:8.0f} checked")
-    costs = sorted((least(lambda n=n: examine(losses.get(n)), 3), n) for n in losses.names())
+    costs = sorted((*least(3, lambda n=n: examine(losses.get(n))), n) for n in losses.names())
     (middle, _), (most, slow) = costs[len(costs) // 2], costs[-1]
     print(f"check_loss: {middle / 1e3:.0f} ms in the middle, {most / 1e3:.0f} ms for {slow}")
 
