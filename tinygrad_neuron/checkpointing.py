@@ -99,7 +99,7 @@ def checkpoint(f: Function) -> Function:
     True
 
     `f` must do the same when it is called again: draw random numbers outside and hand them in.
-    Raises `RecomputedError` (TN139) in the sweep where it does not.
+    Raises `RecomputedError` (TN150) in the sweep where it does not.
     """
 
     @wraps(f, updated=())

@@ -211,7 +211,7 @@ class DescentError(TinygradNeuronError, ValueError):
 class RecomputedError(TinygradNeuronError, RuntimeError):
     """A checkpointed function that did something else when it was called again."""
 
-    code = "TN139"
+    code = "TN150"
 
 
 class GradientCheckError(TinygradNeuronError, AssertionError):
