@@ -1,5 +1,6 @@
 """The benchmark's work is what it says it is, and a wrong gradient is never timed."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 
@@ -31,6 +33,30 @@ def scalar() -> Iterator[ModuleType]:
     yield scalar
     sys.path.remove(folder)
     sys.setrecursionlimit(limit)
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[ModuleType]:
+    """The benchmark of memory as a module."""
+    folder = str(Path(__file__).parents[1] / "benchmarks")
+    sys.path.insert(0, folder)
+    import memory
+
+    yield memory
+    sys.path.remove(folder)
+
+
+@pytest.fixture(scope="module")
+def eager() -> Iterator[ModuleType]:
+    """The benchmark of steps on arrays as a module."""
+    folder, environment = str(Path(__file__).parents[1] / "benchmarks"), dict(os.environ)
+    sys.path.insert(0, folder)
+    import eager
+
+    yield eager
+    sys.path.remove(folder)
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 WORKLOADS = ["mixed", "chain", "wide", "neuron"]
@@ -128,3 +154,62 @@ def test_jacobians_and_hessians_are_the_formula(
     monkeypatch.setattr(transforms, "ENTRANTS", {transforms.OURS: transforms.ours})
     work = workload(transforms, name)
     assert set(transforms.measure(work, rounds=1)[transforms.OURS]) == {"answer", "together"}
+
+
+@pytest.mark.parametrize("k", [1, 2, 10, 33])
+def test_every_way_through_a_chain_has_k_operations(
+    memory: ModuleType, monkeypatch: pytest.MonkeyPatch, k: int
+) -> None:
+    """Plain, in segments and in halves: with a step that adds 1, each comes to k."""
+    monkeypatch.setattr(memory, "step", lambda x: x + 1)
+    assert [way(k)(0) for way in memory.WAYS.values()] == [k] * 3
+
+
+def test_a_chain_in_segments_needs_less_memory(memory: ModuleType) -> None:
+    """100 operations on 10,000 numbers, gradients compared: each way needs less than the last."""
+    peaks = list(memory.measure(100, 10_000).values())
+    assert peaks[0].arrays > 100 > 2 * peaks[1].arrays
+    assert peaks[1].bytes > peaks[2].bytes
+    assert memory.table({(100, 10_000): memory.measure(100, 10_000)}).count("MB") == 3
+
+
+def test_a_wrong_gradient_is_not_measured(
+    memory: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One operation less is another chain."""
+    monkeypatch.setitem(memory.WAYS, "shorter", lambda k: memory.plain(k - 1))
+    with pytest.raises(SystemExit, match="shorter"):
+        memory.measure(10, 100)
+
+
+EAGER = {
+    "network": lambda eager: eager.a_network("network", 5, (3, 4, 4, 2)),
+    "elementwise": lambda eager: eager.an_elementwise("elementwise", 6),
+    "neuron": lambda eager: eager.a_neuron("neuron", 4, 2),
+}
+
+
+@pytest.mark.parametrize("name", EAGER)
+def test_a_step_by_hand_is_the_slope_of_the_loss(eager: ModuleType, name: str) -> None:
+    """What everybody is compared with agrees with central differences of the plain loss."""
+    work, h = EAGER[name](eager), 1e-6
+
+    def at(i: int, step: Any) -> float:
+        parameters = [p + step if k == i else p for k, p in enumerate(work.parameters)]
+        return float(work.loss(np, parameters, work.data))
+
+    value, gradients = work.by_hand(work.parameters, work.data)
+    assert value == pytest.approx(at(0, 0.0), rel=1e-12)
+    for i, (p, g) in enumerate(zip(work.parameters, gradients, strict=True)):
+        for k in np.ndindex(p.shape):
+            nudge = np.zeros(p.shape)
+            nudge[k] = h
+            slope = (at(i, nudge) - at(i, -nudge)) / (2 * h)
+            assert g[k] == pytest.approx(slope, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", EAGER)
+def test_every_installed_library_takes_the_step_by_hand(eager: ModuleType, name: str) -> None:
+    """Gradients agree to 1e-9, and one step of each can be timed."""
+    times = eager.measure(EAGER[name](eager), rounds=1)
+    assert {eager.BY_HAND, "tinygrad_neuron", "tinygrad_neuron, value_and_grad"} <= set(times)

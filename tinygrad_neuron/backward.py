@@ -8,12 +8,13 @@ What is owed lives in a dictionary of the sweep, never on the nodes: two sweeps 
 """
 
 import math
-from collections.abc import Mapping
-from heapq import heappop, heappush
+from collections.abc import Container, Mapping
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
 from tinygrad_neuron import graph
+from tinygrad_neuron.checkpointing import Segment, checkpointed, reopened
 from tinygrad_neuron.errors import (
     ChangedDataError,
     GradientShapeError,
@@ -24,23 +25,37 @@ from tinygrad_neuron.errors import (
     short,
 )
 from tinygrad_neuron.floats import sweep_floats
-from tinygrad_neuron.graph import Array, Node, Primitive, dtype_of, plain, tidy
+from tinygrad_neuron.graph import Array, Node, Primitive, dtype_of, plain, tidy, unchanged
 from tinygrad_neuron.ops import astype, isnan, sum_to, where
 from tinygrad_neuron.ops.shape import shape_of
 
 
-def sweep(result: Node, seed: Array, *, since: int = 0, record: bool = False) -> dict[Node, Array]:
+def sweep(
+    result: Node,
+    seed: Array,
+    *,
+    since: int = 0,
+    record: bool = False,
+    wanted: Container[Node] | None = None,
+) -> dict[Node, Array]:
     """What every node on the way is owed when the result is owed the seed.
 
     `since`: nodes born earlier are left out, and nothing is computed for them. `record`: the rules
-    are fed nodes instead of their numbers, so that the shares are expressions themselves.
+    are fed nodes instead of their numbers, so that the shares are expressions themselves. `wanted`:
+    of other results, what they were owed is forgotten, and freed, as soon as it is handed on.
     """
     owed = {result: seed}
     due = [(-result.birth, result)]  # a heap, which gives the smallest first: the youngest
     with np.errstate(all="ignore"):  # inf and nan are judged here, by the zero-cotangent rule
         while due:
             node = heappop(due)[1]
-            for x, share in _shares(node, owed[node], since, record, result.batched):
+            stays = node.birth <= result.birth if wanted is None else node in wanted
+            g = owed[node] if stays else owed.pop(node)
+            if node.primitive is checkpointed:
+                shares = _inside(node, g, owed, due, wanted if stays or wanted else ())
+            else:
+                shares = shares_of(node, g, since, record, result.batched)
+            for x, share in shares:
                 if x in owed:
                     owed[x] = owed[x] + share
                 else:
@@ -50,7 +65,37 @@ def sweep(result: Node, seed: Array, *, since: int = 0, record: bool = False) ->
     return owed
 
 
-def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[tuple[Node, Array]]:
+def _inside(
+    node: Node,
+    g: Array,
+    owed: dict[Node, Array],
+    due: list[tuple[int, Node]],
+    wanted: Container[Node] | None,
+) -> list[tuple[Node, Array]]:
+    """A checkpointed result hands on all that it is owed: to itself, computed again.
+
+    Its inside is born now, so it is what comes next; and what else came out of the same call has
+    been used by younger nodes only, so that its turn can be now as well.
+    """
+    segment: Segment = node.settings["segment"]
+    ends, gs = [node], [g]
+    for _, x in due if node.birth < segment.last else ():
+        if x.settings.get("segment") is segment:
+            ends.append(x)
+            gs.append(owed[x] if wanted is None or x in wanted else owed.pop(x))
+    if len(ends) > 1:
+        taken = set(ends)
+        due[:] = [entry for entry in due if entry[1] not in taken]
+        heapify(due)
+    for end in ends:
+        if end.birth < graph.last_change:
+            _refuse_changed(end)
+    return list(zip(reopened(ends), gs, strict=True))
+
+
+def shares_of(
+    node: Node, g: Array, since: int, record: bool, each: bool
+) -> list[tuple[Node, Array]]:
     """What each input of a node is owed, in the input's own shape and precision.
 
     `each`: what all of a batch shared is owed something by each, and not by all together.
@@ -69,21 +114,31 @@ def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[
         rule = function.rule(i)
         if rule is None or not _moves(x._data):
             continue
-        try:
-            share = rule(g, y, *args, **settings)
-        except NoDerivativeError as error:
-            raise error.about(x) from None
-        except (ArithmeticError, ValueError):  # Python's floats refuse 1/0
-            if feed or any(np.ndim(arg) for arg in args):
-                raise
-            share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
-        if function.steep:
-            share = excused(share, g)
-        if node.batched and not (each or x.batched):
-            share = _of_all(share)
-        share = _fitted(share, x, node)
-        if not record and isinstance(share, Node) and not share.batched:
-            share = share._data  # the batch is behind us
+        if rule is unchanged:
+            share = g
+        else:
+            try:
+                share = rule(g, y, *args, **settings)
+            except NoDerivativeError as error:
+                raise error.about(x) from None
+            except (ArithmeticError, ValueError):  # Python's floats refuse 1/0
+                if feed or any(np.ndim(arg) for arg in args):
+                    raise
+                share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
+            if function.steep:
+                share = excused(share, g)
+        target = x._data
+        if not (
+            type(share) is type(target) is np.ndarray
+            and not x.batched  # one for all of a batch has not the shape of its data
+            and share.shape == target.shape
+            and share.dtype is target.dtype
+        ):
+            if node.batched and not (each or x.batched):
+                share = _of_all(share)
+            share = _fitted(share, x, node)
+            if not record and isinstance(share, Node) and not share.batched:
+                share = share._data  # the batch is behind us
         shares.append((x, share))
     return shares
 
@@ -103,13 +158,12 @@ def _fitted(share: Array, x: Node, node: Node) -> Array:
     target = x._data
     if type(share) is type(target) is float:
         return share
-    arrays = type(share) is type(target) is np.ndarray
-    if arrays and share.shape == target.shape and share.dtype is target.dtype:
-        return share
-    if shape_of(share) != x.shape:
-        if not node.primitive.broadcasts or _misfit(share, x):  # type: ignore[union-attr]
+    given, wanted = shape_of(share), x.shape  # which of many is the shape of one
+    if given != wanted:
+        if not node.primitive.broadcasts or _misfit(given, wanted):  # type: ignore[union-attr]
             raise _misshapen(share, x, node)
-        share = sum_to(share, shape=x.shape)
+        add_up = sum_to if isinstance(share, Node) else sum_to.forward
+        share = add_up(share, shape=wanted)
     if dtype_of(share) != dtype_of(target):
         share = astype(share, dtype=dtype_of(target))
     return share if isinstance(share, Node) else tidy(share)
@@ -121,10 +175,10 @@ def excused(share: Array, g: Array) -> Array:
     0 * inf is nan, but a branch that `where` did not choose has no say, whatever its slope. Both
     must hold, g = 0 and a slope that is not finite: a g that is just 0 here still has derivatives.
     """
-    number = plain(share)
+    number = share._data if isinstance(share, Node) else share
     if type(number) is float:
         return 0.0 if number != number and plain(g) == 0.0 else share
-    least = np.minimum.reduce(number, axis=None, initial=0.0)  # nan if there is one: the fast way
+    least = np.minimum.reduce(number, None, initial=0.0)  # nan if there is one: the fast way
     if least == least:
         return share
     lost = np.isnan(number)
@@ -144,12 +198,11 @@ def _idle(g: Array, share: Array) -> Array:
     return idle.all()
 
 
-def _misfit(share: Array, x: Node) -> bool:
+def _misfit(given: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     """Whether adding up broadcast copies could not give the share its input's shape."""
-    given, wanted = shape_of(share), shape_of(x)
-    padded = (1,) * (len(given) - len(wanted)) + wanted
-    return len(given) < len(wanted) or any(
-        n not in (m, 1) for m, n in zip(given, padded, strict=True)
+    added = len(given) - len(wanted)
+    return added < 0 or any(
+        n not in (m, 1) for m, n in zip(given[added:], wanted, strict=True) if m != n
     )
 
 
@@ -208,23 +261,40 @@ def backward(result: Node, seed: Array = None) -> None:
 
 
 def _deposit(owed: Mapping[Node, Array]) -> None:
-    """Write what was owed as `.grad`: in addition on leaves, afresh on results."""
-    mine: set[int] = set()
+    """Write what was owed as `.grad`: in addition on leaves, afresh on results.
+
+    Of results few are ever read: they are lent the sweep's array, and `.grad` copies it. A leaf's
+    is its own at once, for an optimiser to work on.
+    """
+    lent = {id(g) for node, g in owed.items() if node.primitive is not None}
     for node, g in owed.items():
-        if type(g) is not float:
-            g = _owned(g, mine)
+        if type(g) is float:
+            pass
+        elif node.primitive is not None:
+            g = _lent(g)
+        else:
+            g = own(g, lent)
         if node.primitive is None and node.gradient is not None:
             g = node._grad + g
         node._grad = g
 
 
-def _owned(g: Array, mine: set[int]) -> Array:
-    """g, copied where its memory belongs to something else as well."""
+def _lent(g: Array) -> Array:
+    """An array for reading only, which tells its holder to copy before it hands it out."""
     if type(g) is not np.ndarray:
         return tidy(g)
-    if g.base is not None or id(g) in mine:
+    g = g.view()
+    g.flags.writeable = False
+    return g
+
+
+def own(g: Array, others: set[int]) -> Array:
+    """g, copied where its memory belongs to something else as well; from now on g's is taken."""
+    if type(g) is not np.ndarray:
+        return tidy(g)
+    if g.base is not None or id(g) in others:
         return g.copy()
-    mine.add(id(g))
+    others.add(id(g))
     return g
 
 

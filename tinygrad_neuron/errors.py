@@ -9,14 +9,13 @@ import linecache
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
 # the frames between a mistake and the engine that noticed it: the engine's own, and NumPy's
-_OURS = tuple(str(Path(module).parent) + os.sep for module in (__file__, np.__file__))
+_OURS = tuple(os.path.dirname(module) + os.sep for module in (__file__, np.__file__))
 
 
 def caller() -> FrameType | None:
@@ -33,7 +32,7 @@ def place(frame: FrameType | None) -> str:
         return ""
     path, line = frame.f_code.co_filename, frame.f_lineno
     source = linecache.getline(path, line, frame.f_globals).strip()
-    name = "cell" if "ipykernel_" in path else Path(path).name
+    name = "cell" if "ipykernel_" in path else os.path.basename(path)
     return f"{name}:{line}  {source}".rstrip()
 
 
@@ -53,7 +52,7 @@ def name_of(thing: object, otherwise: str = "the Value") -> str:
 def file_and_line(function: Callable[..., Any]) -> str:
     """`ops.py:12`: where a function was written."""
     code = getattr(function, "__code__", None)
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}" if code else "a builtin"
+    return f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else "a builtin"
 
 
 def short(data: Any) -> str:
@@ -186,24 +185,30 @@ class DescentError(TinygradNeuronError, ValueError):
     code = "TN136"
 
 
+class RecomputedError(TinygradNeuronError, RuntimeError):
+    """A checkpointed function that did something else when it was called again."""
+
+    code = "TN150"
+
+
 class GradientCheckError(TinygradNeuronError, AssertionError):
     """A gradient that was asserted and did not pass its check; `report` holds what was found."""
 
-    code = "TN150"
+    code = "TN160"
     report: Any = None
 
 
 class WrongRuleError(TinygradNeuronError, ValueError):
     """A person's own primitive whose rule is not the slope of its function."""
 
-    code = "TN151"
+    code = "TN161"
     report: Any = None
 
 
 class CheckInputError(TinygradNeuronError, TypeError):
     """A gradient check of something that cannot be checked."""
 
-    code = "TN152"
+    code = "TN162"
 
 
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tinygrad_neuron.errors import RuleError, UnsupportedError
+from tinygrad_neuron.errors import RuleError, UnsupportedError, caller, place
 
 # A float, an ndarray or a Node: a rule cannot tell which it was given, and that is the point.
 Array = Any
@@ -117,9 +117,23 @@ class Node:
         return (a,) if b is None else (a, b)
 
     @property
+    def constant(self) -> bool:
+        """Whether no gradient can go on from here: a result that forgot what made it.
+
+        What is made of such alone is such a result too. A loop that lowers a parameter by its
+        gradient, both of them Values, would otherwise remember all of its steps.
+        """
+        return self._b is MANY and not self._a and self.primitive is not None
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The keyword arguments it was made with, all of them, defaults included."""
         return getattr(self, "_settings", NO_SETTINGS)
+
+    @property
+    def place(self) -> str:
+        """The line of code that made it, if it was made inside `places`."""
+        return getattr(self.settings, "place", "")
 
     @property
     def name(self) -> str | None:
@@ -151,7 +165,8 @@ def only(x: Array) -> Array:
 
 def dtype_of(x: Array) -> "np.dtype[Any]":
     """The NumPy dtype of the numbers in it; float64 for a Python float."""
-    return np.asarray(plain(x)).dtype
+    data = x._data if isinstance(x, Node) else x
+    return data.dtype if isinstance(data, (np.ndarray, np.generic)) else np.asarray(data).dtype
 
 
 def tidy(data: Array) -> Array:
@@ -226,7 +241,8 @@ def from_rows(rows: list[tuple[Any, ...]]) -> Node:
 
 # ------------------------------------------------------------------------------ not recording
 
-pauses = 0  # how many `no_grad` blocks are open anywhere: while none is, nobody asks further
+pauses = 0  # how many blocks of these are open anywhere: while none is, nobody asks further
+placing = 0  # how many of them are `places`
 _pauses_lock = threading.Lock()
 _paused: ContextVar[bool] = ContextVar("paused", default=False)
 
@@ -269,6 +285,42 @@ def recording() -> Iterator[None]:
 def paused() -> bool:
     """Whether results made here and now forget what made them."""
     return bool(pauses) and _paused.get()
+
+
+class Placed(dict[str, Any]):
+    """The settings of a node made inside `places`, which know as well the line that made it."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        super().__init__(settings)
+        self.place = place(caller())
+
+    def __bool__(self) -> bool:  # a node keeps its settings if there are any
+        return True
+
+
+@contextmanager
+def places() -> Iterator[None]:
+    """A block whose results remember the line of code that made them, for who explains them.
+
+    >>> from tinygrad_neuron import Value, places
+    >>> w = Value(3.0)
+    >>> with places():
+    ...     y = w * w
+    >>> y.place.endswith("y = w * w")
+    True
+
+    Looking for the line makes recording slow inside the block, and nothing slower outside.
+    """
+    global pauses, placing
+    with _pauses_lock:
+        pauses, placing = pauses + 1, placing + 1
+    try:
+        yield
+    finally:
+        with _pauses_lock:
+            pauses, placing = pauses - 1, placing - 1
 
 
 # -------------------------------------------------------------------------------- primitives
@@ -343,8 +395,11 @@ class Primitive:
     def _check_rule(self, rule: Rule) -> None:
         if rule is unchanged:
             return
-        takes = list(inspect.signature(rule).parameters)
         wanted = 2 + self.arity + len(self.defaults) + self.variadic
+        code = getattr(rule, "__code__", None)  # a signature takes 20 times as long to read
+        if code and code.co_argcount + code.co_kwonlyargcount == wanted:
+            return
+        takes = list(inspect.signature(rule).parameters)
         if len(takes) != wanted:
             raise RuleError(
                 f"A rule of {self.name} takes ({', '.join(takes)}).",
@@ -368,29 +423,39 @@ class Primitive:
         if settings or self.defaults:
             settings = self._complete(settings)
         kind: type[Node] | None = None
-        raw, floats, constants = [], self.scalar is not None, False
+        raw, floats, constants, moves = [], self.scalar is not None, False, False
         for x in inputs:
             if isinstance(x, Node):
-                if kind is None or issubclass(type(x), kind) or x.batched:  # the most specific one
-                    kind = type(x)
+                moves = moves or not x.constant
+                mine = type(x)
+                if kind is not mine and (kind is None or issubclass(mine, kind) or mine.batched):
+                    kind = mine  # the most specific one
                 x = x._data
             elif isinstance(x, np.ndarray):
                 constants = True
             elif isinstance(x, (list, tuple)):  # 5 times faster than a union
                 return self(*map(from_list, inputs), **settings)
-            floats = floats and type(x) is float
+            if floats and type(x) is not float:
+                floats = False
             raw.append(x)
         if floats:
             data = self._of_floats(raw)
         elif kind is not None and kind.batched:
             data = kind.computed(self, inputs, raw, settings)
         else:
-            data = tidy(self.forward(*raw, **settings))
+            data = self.forward(*raw, **settings)
+            if type(data) is not np.ndarray or not data.ndim:
+                data = tidy(data)
         if kind is None:
             return data
-        if pauses and _paused.get():
+        if not moves:
             return kind.made(data, self)
-        node = kind.made(data, self, tuple(map(_kept, inputs)) if constants else inputs, settings)
+        if pauses:
+            if _paused.get():
+                return kind.made(data, self)
+            if placing:
+                settings = Placed(settings)
+        node = kind.made(data, self, tuple(map(kept, inputs)) if constants else inputs, settings)
         if floats and self.short:
             node._a, node._b = (*inputs, None)[:2]
         return node
@@ -432,9 +497,9 @@ class Primitive:
         return self.__qualname__
 
 
-def _kept(x: Array) -> Array:
+def kept(x: Array) -> Array:
     """An input as the graph keeps it: of an array that somebody could still write to, a copy."""
-    if type(x) is not np.ndarray or not (x.flags.writeable or x.base is not None):
+    if type(x) is not np.ndarray or frozen(x):
         return x
     if x.dtype.hasobject:
         raise UnsupportedError(
@@ -445,6 +510,11 @@ def _kept(x: Array) -> Array:
     x = x.copy()
     x.flags.writeable = False
     return x
+
+
+def frozen(x: "np.ndarray[Any, Any]") -> bool:
+    """Whether nobody writes to an array any more: it need not be copied."""
+    return not x.flags.writeable and x.base is None
 
 
 def from_list(x: Array) -> Array:

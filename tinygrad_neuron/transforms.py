@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.backward import seed_for, sweep
+from tinygrad_neuron.backward import own, seed_for, sweep
 from tinygrad_neuron.batching import Batched, apart, is_open, one_batch, together
-from tinygrad_neuron.containers import alongside, leaves, mapped, rebuilt
+from tinygrad_neuron.containers import alongside, leaves, mapped, parts, rebuilt
 from tinygrad_neuron.errors import GradientShapeError, LeftGraphError, NotScalarError
 from tinygrad_neuron.floats import NUMBERS, sweep_floats
 from tinygrad_neuron.graph import (
@@ -30,6 +30,7 @@ from tinygrad_neuron.graph import (
     tick,
     tidy,
 )
+from tinygrad_neuron.hooks import OnlyBackwardError, forward
 from tinygrad_neuron.ops import positive, reshape, stack, stop_gradient, take, transpose
 from tinygrad_neuron.ops.shape import ndim_of, shape_of
 from tinygrad_neuron.value import Value
@@ -45,8 +46,8 @@ def grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Functio
     """The function that gives the gradient of `f`, which returns one number.
 
     By its first argument, or by those that `argnums` counts. An argument may be a number, an array,
-    a Value, or a list, tuple or dict of them, nested as you like; its gradient is built alike. The
-    answer is made of Values and can be differentiated again:
+    a Value, or a list, tuple, dict or dataclass of them, nested as you like; its gradient is built
+    alike. The answer is made of Values and can be differentiated again:
 
     >>> cube = lambda x: x * x * x
     >>> grad(cube)(2.0), grad(grad(cube))(2.0)
@@ -152,7 +153,7 @@ def linearize(f: Function, *args: Any) -> tuple[Any, Function]:
     since, fresh, y, ys = _run(f, args)
     asked, begun = _watched(since, ys), tick()
     us = _stand_ins(ys)
-    with recording():
+    with recording(), forward():
         shares = _pulled(ys, us, list(leaves(fresh)), since, True)
 
     def push(*tangents: Any) -> Any:
@@ -185,8 +186,8 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
         xs = list(leaves(chosen))
 
         def partials(y: Any) -> Any:
-            forward = sum(x.size for x in xs) < _one_value(y).size
-            found = (_columns if forward else _rows)(y, xs, since, _watched(since, [y]))
+            narrow = sum(x.size for x in xs) < _one_value(y).size
+            found = (_columns if narrow else _rows)(y, xs, since, _watched(since, [y]))
             return _as_asked(rebuilt(chosen, found), argnums)
 
         return mapped(partials, result)
@@ -265,7 +266,13 @@ def _fresh(args: tuple[Any, ...], argnums: Argnums) -> tuple[int, list[Any], tup
 def _as_new(x: Array) -> Value:
     if isinstance(x, np.ndarray) and x.dtype.kind in "iub":
         return Value(x, name="an argument")  # raises TN115
-    return positive(x) if isinstance(x, Value) else Value(x)
+    if not isinstance(x, Value):
+        return Value(x)
+    if x.constant or paused():  # nobody can ask further
+        return type(x).made(x._data, None)
+    if type(x._data) is float:
+        return positive(x)
+    return type(x).made(x._data, positive, (x,))  # who reads only needs no copy
 
 
 def _chosen(argnums: Argnums, count: int) -> tuple[int, ...]:
@@ -345,20 +352,23 @@ def _gradients(y: Value, xs: list[Value], since: int) -> tuple[list[Value], bool
     """
     floats = sweep_floats(y, 1.0) if all(x.primitive is None for x in xs) else None
     if floats and all(leaf.birth >= since for leaf in floats[2]):
-        return [_owed(floats[2], x) for x in xs], False
+        return _answers(floats[2], xs), False
     watched = _watched(since, [y])
-    owed = sweep(y, seed_for(y), since=since, record=watched)
-    return [_owed(owed, x) for x in xs], watched
+    owed = sweep(y, seed_for(y), since=since, record=watched, wanted=set(xs))
+    return _answers(owed, xs), watched
 
 
-def _owed(owed: Any, x: Value) -> Value:
-    """What the sweep owes x, as a Value of x's shape: zero where no path leads to x."""
-    g = owed.get(x)
+def _answers(owed: Any, xs: list[Value]) -> list[Value]:
+    """What the sweep owes each x, as Values in their shapes: zero where no path leads to an x."""
+    taken: set[int] = set()
+    found = (owed.get(x) for x in xs)
+    return [_answer(g, x, taken) for g, x in zip(found, xs, strict=True)]
+
+
+def _answer(g: Array, x: Value, taken: set[int]) -> Value:
     if isinstance(g, Value):
         return g
-    if type(g) is float:
-        return Value.made(g, stop_gradient)
-    return _constant(np.zeros(x.shape, x.dtype) if g is None else np.array(g, x.dtype))
+    return Value.made(own(np.zeros(x.shape, x.dtype) if g is None else g, taken), stop_gradient)
 
 
 def _pulled(
@@ -370,8 +380,8 @@ def _pulled(
         parts = [(y * weight).sum() for y, weight in zip(ys, suited, strict=True)]
         total = sum(parts[1:], parts[0]) if parts else Value(0.0)
     record = record or any(isinstance(weight, Node) for weight in suited)
-    owed = sweep(total, seed_for(total), since=since, record=record)
-    return [_owed(owed, x) for x in xs]
+    owed = sweep(total, seed_for(total), since=since, record=record, wanted=set(xs))
+    return _answers(owed, xs)
 
 
 def _suited(weight: Any, y: Value) -> Array:
@@ -408,10 +418,16 @@ def _rows(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
 
 
 def _columns(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
-    """The Jacobian forward: the rows of the pullback, which is linear, are the columns of f."""
+    """The Jacobian forward: the rows of the pullback, which is linear, are the columns of f.
+
+    Where a hook is on the way there is only the way back.
+    """
     begun, us = tick(), _stand_ins([y])
-    with recording():
-        shares = _pulled([y], us, xs, since, True)
+    try:
+        with recording(), forward():
+            shares = _pulled([y], us, xs, since, True)
+    except OnlyBackwardError:
+        return _rows(y, xs, since, record)
     columns = (_rows(share, us, begun, record)[0] for share in shares)
     return [_exchanged(column, x.ndim) for column, x in zip(columns, xs, strict=True)]
 
@@ -425,7 +441,8 @@ def _sweeps(y: Value, seeds: Array, xs: list[Value], since: int, record: bool) -
     """What each x is owed for each of the seeds: one sweep of a batch, or several of one."""
     if is_open() or any(node.batched for node in history(y)):  # there is one batch at a time
         each = [sweep(y, tidy(seed), since=since, record=record) for seed in seeds]
-        return [_piled([_owed(owed, x) for owed in each], x) for x in xs]
+        rows = [_answers(owed, xs) for owed in each]
+        return [_piled([row[i] for row in rows], x) for i, x in enumerate(xs)]
     owed = sweep(y, apart(seeds), since=since, record=record)
     return [
         together(owed[x]) if x in owed else _constant(np.zeros((len(seeds), *x.shape), x.dtype))
@@ -445,13 +462,11 @@ def _each_axis(axes: Any, nested: Any) -> Iterator[Any]:
     if axes is None or isinstance(axes, int):
         yield from repeat(axes, sum(1 for _ in leaves(nested)))
         return
-    parts, wanted = (list(x.values()) if isinstance(x, dict) else x for x in (nested, axes))
-    if isinstance(axes, dict):
-        wanted = [axes[key] for key in nested]
-    if not isinstance(parts, list | tuple) or len(wanted) != len(parts):
+    held, wanted = parts(nested), parts(axes)
+    if held is None or wanted is None or held.keys() != wanted.keys():
         raise TypeError(f"the axes {axes} do not fit what they are for: one for each of its parts")
-    for axis, part in zip(wanted, parts, strict=True):
-        yield from _each_axis(axis, part)
+    for key, part in held.items():
+        yield from _each_axis(wanted[key], part)
 
 
 def _batch_size(xs: Iterable[Array], axes: list[int | None]) -> int:

@@ -28,12 +28,14 @@ from tinygrad_neuron.graph import (
     dtype_of,
     first_node,
     from_rows,
+    frozen,
     leaves_behind,
     plain,
     tick,
     tidy,
     to_rows,
 )
+from tinygrad_neuron.hooks import Look, on_grad
 from tinygrad_neuron.numpy_functions import call_function, call_ufunc
 from tinygrad_neuron.ops.indexing import At, plain_index
 
@@ -132,6 +134,8 @@ class Value(Node):
         it is false, equals None, and says so (TN102) when it is used as a number.
         """
         grad = self.gradient
+        if type(grad) is np.ndarray and not grad.flags.writeable:  # lent to it by the sweep
+            grad = self._grad = grad.copy()
         return NotComputed(self) if grad is None else grad
 
     @grad.setter
@@ -197,6 +201,24 @@ class Value(Node):
         `ChangedDataError` (TN106) if a leaf was changed since, and `GradientShapeError` (TN113).
         """
         backward(self, seed)
+
+    def on_grad(self, look: Look) -> "Value":
+        """The same number, whose gradient on its way back is shown to `look`.
+
+        `look` is called in every sweep that comes by, with the gradient when it is complete: a
+        float or a read-only array, or a Value where the sweep is recorded. If it returns another,
+        of the same shape and dtype, that one goes on; None leaves it as it is. Use the new Value in
+        place of this one, which stays as it was:
+
+        >>> w = Value(3.0)
+        >>> (w.on_grad(lambda g: g / 2) ** 2).backward()
+        >>> w.grad
+        3.0
+
+        Raises `GradientShapeError` (TN113) in the sweep for a gradient of another shape or dtype,
+        and `UnsupportedError` (TN131) where there is no way back: in `jvp` and `linearize`.
+        """
+        return on_grad(self, look=look)
 
     # ------------------------------------------------------------------ operators
 
@@ -484,7 +506,7 @@ def _leaf_data(data: Any, name: str | None) -> Array:
     """A leaf's own copy of what a person handed over: a float, or a floating array."""
     if isinstance(data, int | float) and not isinstance(data, np.generic):
         return float(data)
-    array = np.array(data)
+    array = data if type(data) is np.ndarray and frozen(data) else np.array(data)
     whole = array.dtype.kind in "iub"
     if whole and (not array.ndim or isinstance(data, list | tuple)):
         array = array.astype(np.float64)

@@ -25,38 +25,28 @@ from tinygrad_neuron.check.pair import (
 )
 from tinygrad_neuron.check.report import Finding, Report
 from tinygrad_neuron.containers import leaves
-from tinygrad_neuron.errors import GradientShapeError, caller, file_and_line, place
-from tinygrad_neuron.graph import Array, Node, Primitive, dtype_of, history, plain, recording
+from tinygrad_neuron.errors import GradientShapeError, file_and_line
+from tinygrad_neuron.graph import (
+    Array,
+    Node,
+    Primitive,
+    dtype_of,
+    history,
+    places,
+    plain,
+    recording,
+)
 from tinygrad_neuron.value import Value
 
 MOST_NODES = 2000
-BIRTH = Node.__dict__["birth"]
-
-
-class Placed(Value):
-    """A Value that knows the line of a person's code that made it: noted when it is born."""
-
-    __slots__ = ("line",)
-
-    line: str
-
-    @property
-    def birth(self) -> int:
-        """Its number in the order in which nodes were made."""
-        return BIRTH.__get__(self)
-
-    @birth.setter
-    def birth(self, tick: int) -> None:
-        BIRTH.__set__(self, tick)
-        self.line = place(caller())
 
 
 def blamed(report: Report, f: Callable[..., Any], inputs: tuple[Any, ...]) -> Report:
     """The report of a failed check with what is to blame, as far as it can be told."""
     order = max(finding.order for finding in report.findings if finding.status == "failed")
     moving, _, filled = taken_apart(inputs, f)
-    xs = [Placed(number(x.astype(np.float64))) for x in moving]
-    with recording():
+    xs = [Value(number(x.astype(np.float64))) for x in moving]
+    with places(), recording():
         ys = [y for y in leaves(f(*filled(xs))) if isinstance(y, Node) and moves(y)]
     nodes = [node for node in history(*ys) if node.primitive is not None][:MOST_NODES]
     for node in nodes:
@@ -123,8 +113,7 @@ def accusation(node: Node, finding: Finding) -> str:
     rule = primitive.rule(i)
     where = file_and_line(primitive.rules[0 if primitive.variadic else i]) if rule else "None: flat"
     second = ", at second order" if finding.order > 1 else ""
-    line = getattr(node, "line", "")
-    called = f"\n  called at {line}" if line else ""
+    called = f"\n  called at {node.place}" if node.place else ""
     return (
         f"to blame: {primitive.name}, the rule for {finding.input} ({where}){second}: "
         f"{finding.reason}\n"

@@ -74,10 +74,9 @@ def left_shape(x: Array, axis: Axes, keepdims: bool) -> Shape:
 
 def spread(g: Array, shape: Shape, axis: Axes) -> Array:
     """A reduced gradient back at full size: every summand had the same say."""
-    kept = kept_shape(shape, axis)
-    if shape_of(g) != kept:
-        g = reshape(g, shape=kept)
-    return broadcast_to(g, shape=shape) if kept != shape else g
+    if shape_of(g):
+        g = reshape(g, shape=kept_shape(shape, axis))
+    return broadcast_to(g, shape=shape) if shape_of(g) != shape else g
 
 
 def as_rows(x: Array, axes: tuple[int, ...]) -> Array:

@@ -13,7 +13,9 @@ Axes = int | tuple[int, ...] | None
 
 def shape_of(x: Array) -> tuple[int, ...]:
     """The shape of a number, an array or a node; () for a number."""
-    return x.shape if isinstance(x, np.ndarray | Node) else np.shape(x)
+    if type(x) is float:
+        return ()
+    return x.shape if isinstance(x, (np.ndarray, Node)) else np.shape(x)
 
 
 def ndim_of(x: Array) -> int:
@@ -80,6 +82,8 @@ def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     added = x.ndim - len(shape)
     if added:
         x = np.add.reduce(x, axis=tuple(range(added)))
+        if x.shape == shape:
+            return x
     stretched = tuple(k for k, n in enumerate(shape) if n != x.shape[k])
     return np.add.reduce(x, axis=stretched, keepdims=True) if stretched else x
 
