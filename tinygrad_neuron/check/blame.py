@@ -36,6 +36,7 @@ from tinygrad_neuron.graph import (
     plain,
     recording,
 )
+from tinygrad_neuron.ops import stop_gradient
 from tinygrad_neuron.value import Value
 
 MOST_NODES = 2000
@@ -50,7 +51,7 @@ def blamed(report: Report, f: Callable[..., Any], inputs: tuple[Any, ...]) -> Re
         ys = [y for y in leaves(f(*filled(xs))) if isinstance(y, Node) and moves(y)]
     nodes = [node for node in history(*ys) if node.primitive is not None][:MOST_NODES]
     for node in nodes:
-        text = _accused(node, order)
+        text = "" if _stops(node) else _accused(node, order)
         if text:
             return replace(report, blame=text)
     return replace(report, blame=_between(f, inputs, xs, ys, nodes))
@@ -145,7 +146,19 @@ def _between(
         return "every rule is right by itself: one is not finite, and its share is not excused"
     if not np.allclose(naive, engine, rtol=1e-9, atol=1e-9 * np.abs(naive).max(initial=0.0)):
         return "to blame: every rule is right by itself; the sweep does not add up their shares"
-    return "every rule is right by itself: kinks that cancel in the result do not cancel in slopes"
+    kinks = "kinks that cancel in the result do not cancel in slopes"
+    stop = next(filter(_stops, nodes), None)
+    if stop is None:
+        return f"every rule is right by itself: {kinks}"
+    return (
+        f"every rule is right by itself: {_made(stop)[0].name} keeps a part of the result from the "
+        f"gradient, or {kinks}\n  called at {stop.place}"
+    )
+
+
+def _stops(node: Node) -> bool:
+    """Whether no gradient passes, by what somebody wrote."""
+    return node.primitive is stop_gradient
 
 
 def _replays(pair: Pair, xs: Sequence[Value], ys: Sequence[Node], nodes: Sequence[Node]) -> bool:
