@@ -19,14 +19,9 @@ from tinygrad_neuron.check import (
     check_gradient as check_gradient,
     check_vjp as check_vjp,
     elementwise as elementwise,
-    primitive as primitive,
 )
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
-from tinygrad_neuron.graph import (
-    history as history,
-    no_grad as no_grad,
-    places as places,
-)
+from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
 from tinygrad_neuron.handwritten import primitive as primitive
 from tinygrad_neuron.inspection import inspect as inspect
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron

@@ -478,14 +478,14 @@ COMMANDS = {
         "what a neuron saved by learn --save says about a table",
         _predict_options, _predict, predict.screen, predict.record,
     ),
+    "tour": Command(
+        "guess, nudge, learn and a real table, one after the other",
+        _tour_options, _tour, tour.screen, tour.record,
+    ),
     "losses": Command(
         "the losses there are, one of them with its plot, or a check of your own",
         _losses_options, _losses,
         lambda result, look: screens.screen(result, look.width, look.program), screens.record,
-    ),
-    "tour": Command(
-        "guess, nudge, learn and a real table, one after the other",
-        _tour_options, _tour, tour.screen, tour.record,
     ),
     "check": Command(
         "is a gradient right? A formula, or a function of your own, against finite differences",

@@ -310,7 +310,7 @@ def _as_new(x: Array) -> Value:
         return Value(x, name="an argument")  # raises TN115
     if not isinstance(x, Value):
         return Value(x)
-    if x.constant:
+    if x.constant or paused():  # nobody can ask further
         return type(x).made(x._data, None)
     if type(x._data) is float:
         with recording():  # a result that is paused is a constant
