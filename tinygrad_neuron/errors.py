@@ -9,6 +9,7 @@ import linecache
 import os
 import sys
 from collections.abc import Callable
+from inspect import unwrap
 from types import FrameType
 from typing import Any
 
@@ -51,7 +52,7 @@ def name_of(thing: object, otherwise: str = "the Value") -> str:
 
 def file_and_line(function: Callable[..., Any]) -> str:
     """`ops.py:12`: where a function was written."""
-    code = getattr(function, "__code__", None)
+    code = getattr(unwrap(function), "__code__", None)
     return f"{os.path.basename(code.co_filename)}:{code.co_firstlineno}" if code else "a builtin"
 
 

@@ -239,7 +239,7 @@ def given_gradcheck(
     ...     return tn.sum(tn.tanh(w * x))
     >>> test_pull()
 
-    Raises `GradientCheckError` (TN150), whose text has the smallest example as a program. The
+    Raises `GradientCheckError` (TN160), whose text has the smallest example as a program. The
     function itself stays in reach as `test_pull.function`.
     """
     import hypothesis
