@@ -142,6 +142,12 @@ def vectors_that_are_not_determined():
     np.linalg.eigh(sphere).eigenvectors.sum().backward()
 
 
+def chance_inside_a_checkpoint():
+    rng = np.random.default_rng(0)
+    noisy = tn.checkpoint(lambda x: x * rng.normal())
+    noisy(Value(2.0)).backward()
+
+
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -227,6 +233,13 @@ MISTAKES = [
         ValueError,
         ["eigh(sphere)", "equal", "values"],
         {"function": "eigh"},
+    ),
+    (
+        chance_inside_a_checkpoint,
+        errors.RecomputedError,
+        RuntimeError,
+        ["0.25146", "-0.26421", "draw random numbers outside"],
+        None,
     ),
     (
         gradient_that_is_asserted,

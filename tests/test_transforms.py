@@ -391,3 +391,14 @@ def test_whole_number_arguments():
     with pytest.raises(tn.errors.IntegerWeightError):
         tn.grad(tn.sum)(np.array([1, 2]))
     assert tn.grad(lambda x: x * x)(3).item() == 6.0
+
+
+@pytest.mark.parametrize("x", [2.0, np.array([2.0, 3.0])], ids=["number", "array"])
+def test_a_gradient_inside_no_grad(x):
+    """It is asked for, so there is one: by a number, by an array, by a Value that holds them."""
+    expected = tn.grad(lambda x: (x * x * x).sum())(x).data
+    with tn.no_grad():
+        for given in (x, Value(x), Value(x) * 1.0):
+            found = tn.grad(lambda x: (x * x * x).sum())(given)
+            np.testing.assert_array_equal(found.data, expected)
+            np.testing.assert_array_equal(tn.vjp(lambda x: x**3, given)[1](x)[0].data, expected * x)

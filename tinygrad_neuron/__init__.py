@@ -20,8 +20,11 @@ from tinygrad_neuron.check import (
     elementwise as elementwise,
     primitive as primitive,
 )
-from tinygrad_neuron.graph import history as history, no_grad as no_grad
+from tinygrad_neuron.checkpointing import checkpoint as checkpoint
+from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
+from tinygrad_neuron.inspection import inspect as inspect
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
+from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
 from tinygrad_neuron.ops import (
     absolute as absolute,
     add as add,

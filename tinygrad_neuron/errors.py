@@ -185,24 +185,30 @@ class DescentError(TinygradNeuronError, ValueError):
     code = "TN136"
 
 
+class RecomputedError(TinygradNeuronError, RuntimeError):
+    """A checkpointed function that did something else when it was called again."""
+
+    code = "TN150"
+
+
 class GradientCheckError(TinygradNeuronError, AssertionError):
     """A gradient that was asserted and did not pass its check; `report` holds what was found."""
 
-    code = "TN150"
+    code = "TN160"
     report: Any = None
 
 
 class WrongRuleError(TinygradNeuronError, ValueError):
     """A person's own primitive whose rule is not the slope of its function."""
 
-    code = "TN151"
+    code = "TN161"
     report: Any = None
 
 
 class CheckInputError(TinygradNeuronError, TypeError):
     """A gradient check of something that cannot be checked."""
 
-    code = "TN152"
+    code = "TN162"
 
 
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name

@@ -25,42 +25,33 @@ from tinygrad_neuron.check.pair import (
 )
 from tinygrad_neuron.check.report import Finding, Report
 from tinygrad_neuron.containers import leaves
-from tinygrad_neuron.errors import GradientShapeError, caller, file_and_line, place
-from tinygrad_neuron.graph import Array, Node, Primitive, dtype_of, history, plain, recording
+from tinygrad_neuron.errors import GradientShapeError, file_and_line
+from tinygrad_neuron.graph import (
+    Array,
+    Node,
+    Primitive,
+    dtype_of,
+    history,
+    places,
+    plain,
+    recording,
+)
+from tinygrad_neuron.ops import stop_gradient
 from tinygrad_neuron.value import Value
 
 MOST_NODES = 2000
-BIRTH = Node.__dict__["birth"]
-
-
-class Placed(Value):
-    """A Value that knows the line of a person's code that made it: noted when it is born."""
-
-    __slots__ = ("line",)
-
-    line: str
-
-    @property
-    def birth(self) -> int:
-        """Its number in the order in which nodes were made."""
-        return BIRTH.__get__(self)
-
-    @birth.setter
-    def birth(self, tick: int) -> None:
-        BIRTH.__set__(self, tick)
-        self.line = place(caller())
 
 
 def blamed(report: Report, f: Callable[..., Any], inputs: tuple[Any, ...]) -> Report:
     """The report of a failed check with what is to blame, as far as it can be told."""
     order = max(finding.order for finding in report.findings if finding.status == "failed")
     moving, _, filled = taken_apart(inputs, f)
-    xs = [Placed(number(x.astype(np.float64))) for x in moving]
-    with recording():
+    xs = [Value(number(x.astype(np.float64))) for x in moving]
+    with places(), recording():
         ys = [y for y in leaves(f(*filled(xs))) if isinstance(y, Node) and moves(y)]
     nodes = [node for node in history(*ys) if node.primitive is not None][:MOST_NODES]
     for node in nodes:
-        text = _accused(node, order)
+        text = "" if _stops(node) else _accused(node, order)
         if text:
             return replace(report, blame=text)
     return replace(report, blame=_between(f, inputs, xs, ys, nodes))
@@ -123,8 +114,7 @@ def accusation(node: Node, finding: Finding) -> str:
     rule = primitive.rule(i)
     where = file_and_line(primitive.rules[0 if primitive.variadic else i]) if rule else "None: flat"
     second = ", at second order" if finding.order > 1 else ""
-    line = getattr(node, "line", "")
-    called = f"\n  called at {line}" if line else ""
+    called = f"\n  called at {node.place}" if node.place else ""
     return (
         f"to blame: {primitive.name}, the rule for {finding.input} ({where}){second}: "
         f"{finding.reason}\n"
@@ -156,7 +146,19 @@ def _between(
         return "every rule is right by itself: one is not finite, and its share is not excused"
     if not np.allclose(naive, engine, rtol=1e-9, atol=1e-9 * np.abs(naive).max(initial=0.0)):
         return "to blame: every rule is right by itself; the sweep does not add up their shares"
-    return "every rule is right by itself: kinks that cancel in the result do not cancel in slopes"
+    kinks = "kinks that cancel in the result do not cancel in slopes"
+    stop = next(filter(_stops, nodes), None)
+    if stop is None:
+        return f"every rule is right by itself: {kinks}"
+    return (
+        f"every rule is right by itself: {_made(stop)[0].name} keeps a part of the result from the "
+        f"gradient, or {kinks}\n  called at {stop.place}"
+    )
+
+
+def _stops(node: Node) -> bool:
+    """Whether no gradient passes, by what somebody wrote."""
+    return node.primitive is stop_gradient
 
 
 def _replays(pair: Pair, xs: Sequence[Value], ys: Sequence[Node], nodes: Sequence[Node]) -> bool:

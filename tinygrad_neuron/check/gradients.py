@@ -30,7 +30,7 @@ def check_grad(f: Function, *inputs: Any, order: int = 1, seed: int = 0) -> Repo
     >>> report.status
     'passed'
 
-    A failing report names the operation whose rule is wrong. Raises `CheckInputError` (TN152) if
+    A failing report names the operation whose rule is wrong. Raises `CheckInputError` (TN162) if
     nothing in the inputs can move, or is complex.
     """
     pair = of_values(f, inputs)
@@ -49,7 +49,7 @@ def _refused(name: str, status: Status, error: Exception) -> Report:
 
 
 def assert_grad(f: Function, *inputs: Any, order: int = 1, seed: int = 0) -> None:
-    """Nothing, if `check_grad` passes; else `GradientCheckError` (TN150) with the report as text.
+    """Nothing, if `check_grad` passes; else `GradientCheckError` (TN160) with the report as text.
 
     An inconclusive check raises as well: nothing has been shown.
 

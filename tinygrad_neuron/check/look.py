@@ -122,8 +122,8 @@ class Looker:
     def _look(self, entry: int | None, way: Row, found: Sample, seen: Seen) -> Look:
         moved = np.abs(way)
         rounding = ROUNDING * terms(self.owed, way) + NORMAL * moved.sum()
-        heights = self.sizes + np.abs(self.weights) @ self.pair.backdrop
-        rounding += CANCELLED * heights * np.max(moved / self.step, initial=0.0)
+        largest = self.sizes * np.max(moved / self.step, initial=0.0)
+        rounding += CANCELLED * (largest + np.abs(self.weights) @ self.pair.backdrop)
         return Look(entry, way, found, seen, rounding)
 
 

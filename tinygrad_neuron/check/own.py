@@ -110,7 +110,7 @@ def primitive(
     >>> grad(cube)(2.0)
     Value(12.0)
 
-    Raises `WrongRuleError` (TN151) at that first use if a rule is wrong; `check=False` leaves the
+    Raises `WrongRuleError` (TN161) at that first use if a rule is wrong; `check=False` leaves the
     check out, for a slope that is meant to be another one. `RuleError` (TN133) at once if there is
     not a rule for each input.
     """

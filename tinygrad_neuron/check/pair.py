@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.backward import sweep
-from tinygrad_neuron.containers import alongside, leaves, rebuilt
+from tinygrad_neuron.containers import alongside, leaves, parts, rebuilt
 from tinygrad_neuron.errors import CheckInputError, TinygradNeuronError
 from tinygrad_neuron.graph import Array, Node, dtype_of, no_grad, plain, recording, tidy
 from tinygrad_neuron.ops import sum as total_of
@@ -255,9 +255,9 @@ def taken_apart(
     args: tuple[Any, ...], f: Callable[..., Any]
 ) -> tuple[list[Array], list[str], Callable[[Arrays], tuple[Any, ...]]]:
     """The arrays that can move, what to call them, and how the arguments are put together again."""
-    parts = list(leaves(args))
-    places = [i for i, part in enumerate(parts) if moves(part)]
-    _refuse(parts, places)
+    every = list(leaves(args))
+    places = [i for i, part in enumerate(every) if moves(part)]
+    _refuse(every, places)
     labels = [
         name
         for arg, name in zip(args, parameters(f, len(args)), strict=True)
@@ -265,12 +265,12 @@ def taken_apart(
     ]
 
     def filled(xs: Arrays) -> tuple[Any, ...]:
-        whole = list(parts)
+        whole = list(every)
         for i, x in zip(places, xs, strict=True):
             whole[i] = x
         return rebuilt(args, whole)
 
-    return [np.asarray(plain(parts[i])) for i in places], [labels[i] for i in places], filled
+    return [np.asarray(plain(every[i])) for i in places], [labels[i] for i in places], filled
 
 
 def parameters(f: Callable[..., Any], count: int) -> list[str]:
@@ -283,9 +283,9 @@ def parameters(f: Callable[..., Any], count: int) -> list[str]:
     return [named[i] if i < len(named) else f"input {i}" for i in range(count)]
 
 
-def _refuse(parts: list[Any], places: list[int]) -> None:
+def _refuse(every: list[Any], places: list[int]) -> None:
     if any(
-        isinstance(x, complex | np.ndarray | np.generic | Node) and _is_complex(x) for x in parts
+        isinstance(x, complex | np.ndarray | np.generic | Node) and _is_complex(x) for x in every
     ):
         raise refused_complex("An input")
     if not places:
@@ -311,8 +311,7 @@ def refused_complex(what: str) -> TinygradNeuronError:
 
 def _within(nested: Any, label: str) -> list[str]:
     """`w`, or `w['bias'][0]`: what to call each number in an argument."""
-    if isinstance(nested, dict):
-        return [name for key, part in nested.items() for name in _within(part, f"{label}[{key!r}]")]
-    if isinstance(nested, list | tuple):
-        return [name for i, part in enumerate(nested) for name in _within(part, f"{label}[{i}]")]
-    return [label]
+    held = parts(nested)
+    if held is None:
+        return [label]
+    return [name for key, part in held.items() for name in _within(part, f"{label}[{key!r}]")]

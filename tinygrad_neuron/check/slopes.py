@@ -151,10 +151,15 @@ class Judge:
     def _accuse(self, suspects: Suspects) -> None:
         """Each gap is a failure, unless something explains it; one failure is enough.
 
-        Several entries that move together say nothing new where one of them alone has a corner.
+        Several entries that move together say nothing new where one of them alone has a corner,
+        unless they are equal and stay so: then the corner may be their tie, which nothing breaks.
         """
         suspects = [
-            (look, k) for look, k in suspects if look.entry is not None or k not in self.corners
+            (look, k)
+            for look, k in suspects
+            if look.entry is not None
+            or k not in self.corners
+            or directions.keeps_ties(self.pair.start, look.way)
         ]
         suspects.sort(key=lambda suspect: -suspect[0].strain(suspect[1]))
         for look, k in suspects[:MOST_SUSPECTS]:
