@@ -113,7 +113,7 @@ def all_of_it_at_ties(right: Right, g: Any, y: Any, *inputs: Any, at: int, **mor
     """Twice what is right for entries that are equal to others."""
     share = right(g, y, *inputs, **more)
     first, *others = (np.asarray(getattr(x, "data", x)) for x in inputs)
-    if others and np.shape(share) == np.broadcast_shapes(first.shape, others[0].shape):
+    if others and np.shape(share) == first.shape == others[0].shape:
         return where(first == others[0], share * 2.0, share)
     _, place, count = np.unique(first, return_inverse=True, return_counts=True)
     tied = (count[place] > 1).reshape(first.shape)

@@ -86,3 +86,11 @@ def _ties_together(x: Row, step: Row, rng: np.random.Generator) -> Row | None:
     common = np.full(len(distinct), np.inf)
     np.minimum.at(common, which, step)
     return (common * rng.choice([-1.0, 1.0], len(distinct)))[which]
+
+
+def keeps_ties(x: Row, way: Row) -> bool:
+    """Whether there are equal entries, and all of them are moved alike."""
+    distinct, which = np.unique(x, return_inverse=True)
+    first = np.zeros(len(distinct))
+    first[which] = way
+    return len(distinct) < len(x) and bool(np.all(way == first[which]) and way.all())

@@ -151,17 +151,38 @@ class Judge:
     def _accuse(self, suspects: Suspects) -> None:
         """Each gap is a failure, unless something explains it; one failure is enough.
 
-        Several entries that move together say nothing new where one of them alone has a corner.
+        Several entries that move together say nothing new where one of them alone has a corner,
+        unless they are equal and stay so: then the corner may be their tie, which nothing breaks.
         """
         suspects = [
-            (look, k) for look, k in suspects if look.entry is not None or k not in self.corners
+            (look, k)
+            for look, k in suspects
+            if look.entry is not None
+            or k not in self.corners
+            or directions.keeps_ties(self.pair.start, look.way)
         ]
         suspects.sort(key=lambda suspect: -suspect[0].strain(suspect[1]))
         for look, k in suspects[:MOST_SUSPECTS]:
             status, reason = explanation(self.looker, look, k)
-            self._add(status, self._narrowed(look, k) if status == "failed" else look, k, reason)
+            if status == "failed":
+                look = self._narrowed(look, k)
+                if self._right_beside_zero(look, k):
+                    status, reason = "inconclusive", "a shorter step shows the slope, a longer not"
+            self._add(status, look, k, reason)
             if status == "failed":
                 return
+
+    def _right_beside_zero(self, look: Look, k: int) -> bool:
+        """Whether a zero, which has no size of its own, was moved too far among large entries."""
+        if look.entry is None or self.pair.start[look.entry] != 0.0:
+            return False
+        steps = directions.usual_steps(self.pair, look.entry)
+        others = [self.looker.climb(look.entry, self.looker.alone(look.entry, t)) for t in steps]
+        return any(
+            other.agrees[k] and other.clear[k]
+            for other in others
+            if abs(other.unit) < abs(look.unit)
+        )
 
     def _narrowed(self, look: Look, k: int) -> Look:
         """The single entry that a gap comes from, by halving what moves."""

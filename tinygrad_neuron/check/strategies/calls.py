@@ -98,12 +98,14 @@ def calls_of(primitive: Primitive) -> Strategy:
 def kinked_calls_of(primitive: Primitive) -> Strategy:
     """Calls at the kinks and near them: many entries equal, many 0; nothing if there are none.
 
+    Where a function jumps it has no slope, so jumps are no kinks.
+
     >>> import tinygrad_neuron as tn
     >>> from hypothesis import find
     >>> find(kinked_calls_of(tn.ops.max), lambda call: np.size(call.inputs[0]) == 3)
     tn.ops.max(np.array([0.0, 0.0, 0.0]), axis=None, keepdims=False)
     """
-    if not primitive.kink:
+    if not primitive.kink or "jump" in primitive.kink:
         return st.nothing()
     if primitive.elementwise and primitive.name not in TIED and any(_kinks(primitive)):
         return _calls(primitive, {}, _at_or_near)
@@ -487,10 +489,9 @@ TIED: dict[str, Callable[[Strategy], Strategy]] = {
     "of_rank": tied_at_an_end,
     "even": grouped,
     "max_at": maxima_at,
-    **dict.fromkeys(("remainder", "fmod"), lambda e: st.nothing()),
-    "unwrap": lambda e: st.nothing(),
+    "copysign": lambda e: alike(e, st.sampled_from([1.0, -1.0, 0.5])),  # it jumps at a sign of 0
 }
-"""Those whose ties are made in a way of their own, or that jump there and have no slopes."""
+"""Those whose ties are made in a way of their own."""
 
 NARROW = {
     *("fixed", "inv", "det", "logabsdet", "signdet", "square_root", "turned", "complement"),
@@ -505,5 +506,6 @@ WIDE: dict[str, Callable[[Strategy], Strategy]] = {
     **dict.fromkeys(("maximum", "minimum", "fmax", "fmin"), lambda e: alike(e, e)),
     **dict.fromkeys(("max", "min", "prod", "euclidean"), reductions),
     "max_at": maxima_at,
+    "copysign": TIED["copysign"],
 }
 """How they are called with extreme numbers."""
