@@ -210,3 +210,17 @@ def test_importing_changes_nothing():
         "assert switches() == before\n"
     )
     assert printed == ""
+
+
+def test_what_not_everybody_uses_is_imported_when_it_is_asked_for():
+    """Checks and losses, and NumPy's random numbers with them, wait for who wants them."""
+    script = (
+        "import sys, tinygrad_neuron as tn\n"
+        "late = {'tinygrad_neuron.check', 'tinygrad_neuron.losses', 'numpy.random'}\n"
+        "assert not late & sys.modules.keys(), late & sys.modules.keys()\n"
+        "assert {'check', 'losses', 'check_grad', 'primitive'} <= set(dir(tn))\n"
+        "assert tn.check_grad(lambda x: x * x, 3.0)\n"
+        "assert tn.losses.mse(tn.Value(2.0), 2.0).item() == 0.0\n"
+        "assert tn.elementwise is tn.check.elementwise and not hasattr(tn, 'anything_else')\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -4,25 +4,18 @@ Reading order: `graph` (how an expression becomes a graph), `backward` (how a gr
 gradients), `optim` (how gradients become better weights).
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from tinygrad_neuron import (
-    check as check,
     errors as errors,
     fft as fft,
     linalg as linalg,
-    losses as losses,
     ops as ops,
     optim as optim,
 )
-from tinygrad_neuron.check import (
-    assert_grad as assert_grad,
-    check_grad as check_grad,
-    check_gradient as check_gradient,
-    check_vjp as check_vjp,
-    elementwise as elementwise,
-)
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
-from tinygrad_neuron.handwritten import primitive as primitive
 from tinygrad_neuron.inspection import inspect as inspect
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
 from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
@@ -296,3 +289,39 @@ from tinygrad_neuron.transforms import (
 from tinygrad_neuron.value import Value as Value
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tinygrad_neuron import check as check, losses as losses
+    from tinygrad_neuron.check import (
+        assert_grad as assert_grad,
+        check_grad as check_grad,
+        check_gradient as check_gradient,
+        check_vjp as check_vjp,
+        elementwise as elementwise,
+    )
+    from tinygrad_neuron.handwritten import primitive as primitive
+
+# What not everybody uses is imported when it is asked for: it takes longer than all the rest.
+_WHERE = {
+    "check": "",
+    "losses": "",
+    "assert_grad": "check",
+    "check_grad": "check",
+    "check_gradient": "check",
+    "check_vjp": "check",
+    "elementwise": "check",
+    "primitive": "handwritten",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_WHERE[name] or name}")
+    found = getattr(module, name) if _WHERE[name] else module
+    globals()[name] = found  # the next time it is there
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})
