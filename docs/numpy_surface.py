@@ -28,13 +28,14 @@ NUMBERS = {
 CALLS = {
     # ------------------------------------------------------------------ numbers, one by one
     "(v)": """
-        abs absolute acos arccos angle arccos asin arcsin arcsinh asinh arctan atan arctanh atanh
-        around cbrt ceil conj conjugate copy cos cosh deg2rad degrees exp exp2 expm1 fabs fix floor
-        frexp i0 imag iscomplex iscomplexobj isfinite isinf isnan isneginf isposinf isreal isrealobj
-        log log10 log1p log2 logical_not modf nan_to_num negative positive rad2deg radians real
-        real_if_close reciprocal rint round sign signbit sin sinc sinh sqrt square tan tanh trunc
-        unwrap isnat spacing bitwise_count
+        abs absolute acos arccos arccos asin arcsin arcsinh asinh arctan atan arctanh
+        atanh around cbrt ceil copy cos cosh deg2rad degrees exp exp2 expm1 fabs fix floor
+        frexp i0 iscomplex iscomplexobj isfinite isinf isnan isneginf isposinf isreal
+        isrealobj log log10 log1p log2 logical_not modf nan_to_num negative positive
+        rad2deg radians real reciprocal rint round sign signbit sin sinc sinh sqrt square
+        tan tanh trunc unwrap isnat spacing bitwise_count
     """,
+    "(v + 1j * w)": "angle conj conjugate imag real_if_close",
     "(1.0 + v)": "acosh arccosh",
     "(v, w)": """
         add arctan2 atan2 copysign divide equal float_power floor_divide fmax fmin fmod greater
