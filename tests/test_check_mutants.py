@@ -210,10 +210,15 @@ KINDS = {"": calls_of, "at kinks": kinked_calls_of, "extreme": adversarial_calls
 
 
 def alarms(strategy, **settings) -> str:
-    """The first right gradient that a check calls wrong, as the program that shows it."""
+    """The first right gradient that a check calls wrong, as the program that shows it.
+
+    A program in which kinks cancel is no alarm: min(x, |x|) is x, and the shares of its kinks give
+    it a slope of 1/2 at 0. There the report says that every rule is right by itself.
+    """
     report = check_cases(strategy, **settings)
     print(report if report.failure else f"{report.examples} checks: {dict(report.counts)}")
-    return str(report.failure or "")
+    excused = report.failure and "kinks that cancel" in report.failure.report.blame
+    return "" if excused else str(report.failure or "")
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
