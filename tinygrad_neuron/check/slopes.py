@@ -33,6 +33,7 @@ class Judge:
         self.pair, self.rng, self.order = pair, rng, order
         self.looker = Looker(pair, rng)
         self.worst: dict[tuple[str, Status], tuple[float, Finding]] = {}
+        self.undecided: set[int] = set()  # the cotangents for which some entry has no verdict
         self.corners: set[int] = set()  # the cotangents for which some entry has no single slope
         self.unseen: set[tuple[str, tuple[int, ...] | None]] = set()
         self.resolution = 0.0
@@ -153,6 +154,7 @@ class Judge:
 
         Several entries that move together say nothing new where one of them alone has a corner,
         unless they are equal and stay so: then the corner may be their tie, which nothing breaks.
+        Nor do they where one of them alone has no verdict.
         """
         suspects = [
             (look, k)
@@ -161,8 +163,10 @@ class Judge:
             or k not in self.corners
             or directions.keeps_ties(self.pair.start, look.way)
         ]
-        suspects.sort(key=lambda suspect: -suspect[0].strain(suspect[1]))
+        suspects.sort(key=lambda s: (s[0].entry is None, -s[0].strain(s[1])))
         for look, k in suspects[:MOST_SUSPECTS]:
+            if look.entry is None and k in self.undecided:
+                continue
             status, reason = explanation(self.looker, look, k)
             if status == "failed":
                 look = self._narrowed(look, k)
@@ -234,6 +238,8 @@ class Judge:
         )
         if analytic is not None:
             finding = replace(finding, analytic=analytic)
+        if status == "inconclusive" and look.entry is not None:
+            self.undecided.add(k)
         strain, kind = look.strain(k), (name, status)
         if kind not in self.worst or strain > self.worst[kind][0]:
             self.worst[kind] = strain, finding

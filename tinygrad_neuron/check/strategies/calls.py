@@ -379,6 +379,43 @@ def angles(draw: Draw, _: Strategy) -> Drawn:
     return (np.cumsum(turns, axis=axis),), {"axis": axis}
 
 
+@st.composite
+def climbs(draw: Draw, entries: Strategy, unique: bool = False) -> Drawn:
+    """An array and one axis to run along."""
+    shape = draw(shapes(1))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    return (draw(arrays(shape, entries, unique=unique)),), {"axis": axis}
+
+
+# ------------------------------------------------------------------------ Fourier transforms
+
+NORMS = st.sampled_from(["backward", "ortho", "forward"])
+
+
+@st.composite
+def fourier_calls(draw: Draw, entries: Strategy) -> Drawn:
+    """A transform along some axes, there or back."""
+    x = draw(arrays(shapes(1, max_side=4), entries))
+    chosen = draw(st.sets(st.integers(-x.ndim, -1), min_size=1).map(lambda s: tuple(sorted(s))))
+    return (x,), {"axes": chosen, "inverse": draw(st.booleans()), "norm": draw(NORMS)}
+
+
+@st.composite
+def half_spectrum_calls(draw: Draw, entries: Strategy) -> Drawn:
+    """Real numbers and the axis to go along, of odd and even length."""
+    x = draw(arrays(shapes(1, max_side=5), entries))
+    return (x,), {"axis": draw(st.integers(-x.ndim, -1)), "norm": draw(NORMS)}
+
+
+@st.composite
+def from_half_calls(draw: Draw, entries: Strategy) -> Drawn:
+    """Half a spectrum, and which of the two lengths it belongs to."""
+    x = draw(arrays(shapes(1, max_side=4), entries))
+    axis = draw(st.integers(-x.ndim, -1))
+    n = draw(st.sampled_from([2 * x.shape[axis] - 2, 2 * x.shape[axis] - 1]))
+    return (x,), {"n": n or 1, "axis": axis, "norm": draw(NORMS)}
+
+
 # ---------------------------------------------------------------------------------- matrices
 
 
@@ -471,6 +508,12 @@ BY_HAND: dict[str, Callable[[Strategy], Strategy]] = {
     "det": one_of(lambda: [*matrices.regular(), np.array([[1.0, 2.0], [2.0, 4.0]])]),
     "logabsdet": one_of(matrices.regular),
     "signdet": one_of(matrices.regular),
+    "unitdet": one_of(matrices.regular),
+    "fourier": fourier_calls,
+    "half_spectrum": half_spectrum_calls,
+    "from_half": from_half_calls,
+    "running_max": lambda e: climbs(st.sampled_from(QUARTERS), unique=True),
+    "magnitude": lambda e: shares(st.sampled_from([0.375, 0.75, 1.5, 3.0, -0.375, -1.5])),
     "euclidean": lambda e: reductions(st.sampled_from([n / 16 for n in range(8, 64)])),
     "power_norm": power_norms,
     "square_root": one_of(matrices.positive),
@@ -487,6 +530,7 @@ BY_HAND: dict[str, Callable[[Strategy], Strategy]] = {
 
 TIED: dict[str, Callable[[Strategy], Strategy]] = {
     "of_rank": tied_at_an_end,
+    "running_max": climbs,
     "even": grouped,
     "max_at": maxima_at,
     "copysign": lambda e: alike(e, st.sampled_from([1.0, -1.0, 0.5])),  # it jumps at a sign of 0
@@ -494,7 +538,19 @@ TIED: dict[str, Callable[[Strategy], Strategy]] = {
 """Those whose ties are made in a way of their own."""
 
 NARROW = {
-    *("fixed", "inv", "det", "logabsdet", "signdet", "square_root", "turned", "complement"),
+    *(
+        "fixed",
+        "inv",
+        "det",
+        "logabsdet",
+        "signdet",
+        "unitdet",
+        "magnitude",
+        "running_max",
+        "square_root",
+        "turned",
+        "complement",
+    ),
     *("stretched", "spectrum", "general_spectrum", "pseudoinverse", "power_norm", "solutions"),
     *("unwrap", "remainder", "floor_divide", "fmod", "of_rank"),
     *("floor", "ceil", "rint", "round", "trunc"),  # beyond 2^53 they change nothing
