@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinygrad_neuron.check.kinks import Corner, around_ties, corner
-from tinygrad_neuron.check.look import CERTAIN, WRONG, Look, Looker
+from tinygrad_neuron.check.look import CERTAIN, NORMAL, WRONG, Look, Looker
 from tinygrad_neuron.check.numeric import EPS, grain
 from tinygrad_neuron.check.report import Status
 
@@ -17,9 +17,11 @@ def explanation(looker: Looker, look: Look, k: int) -> tuple[Status, str]:
         return "passed at a kink", "the slope is between those that are seen around the tie"
     if corner(look.found, look.seen).here[k]:
         return "failed", "the slope is outside of the slopes on both sides of a kink"
+    if abs(look.seen.gap[k]) <= NORMAL * np.sum(np.abs(look.way)):
+        return "inconclusive", "the gap is that of a gradient less than the smallest normal number"
     if shifts(looker, look, k):
         return "inconclusive", "a rounding of the inputs moves the gradient as far"
-    if second_scale(look, k):
+    if second_scale(look, k) or right_nearby(looker, look, k):
         return "inconclusive", "the function has several scales: its slope depends on the step"
     return "failed", "the gradient is not the slope that is seen"
 
@@ -40,6 +42,18 @@ def shifts(looker: Looker, look: Look, k: int) -> bool:
         shift = (np.where(np.isfinite(owed), owed, 0.0) - looker.owed[k]) @ look.way
         moved = max(moved, abs(float(shift)))
     return bool(abs(look.seen.gap[k]) <= CERTAIN * moved)
+
+
+def right_nearby(looker: Looker, look: Look, k: int) -> bool:
+    """Whether the gradient of an entry that is 0 is right on the scale of the smallest other."""
+    sizes = np.abs(looker.pair.start)
+    if look.entry is None or sizes[look.entry]:
+        return False
+    least = float(np.min(sizes[sizes > 0.0], initial=np.inf))
+    if least >= looker.step[look.entry]:
+        return False
+    near = looker.climb(look.entry, looker.alone(look.entry, least))
+    return bool(near.agrees[k] and near.clear[k])
 
 
 def second_scale(look: Look, k: int) -> bool:

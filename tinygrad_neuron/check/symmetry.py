@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinygrad_neuron.check.directions import steps
+from tinygrad_neuron.check.look import NORMAL
 from tinygrad_neuron.check.pair import Pair, Row, moves
 from tinygrad_neuron.check.report import Finding
 from tinygrad_neuron.transforms import jvp
@@ -27,6 +28,7 @@ def forward_and_reverse(pair: Pair, rng: np.random.Generator) -> list[Finding]:
     ahead = np.concatenate([np.ravel(y.data) for y in moved])
     owed = pair.owed(v)
     cancelled = CANCELLED * float(np.abs(v) @ pair.backdrop)
+    cancelled += NORMAL * float(np.sum(np.abs(u)) + np.sum(np.abs(v)))  # what is less may be 0
     return _apart(pair, v * ahead, owed * u, "forward mode and reverse mode disagree", cancelled)
 
 
