@@ -24,6 +24,7 @@ LAYERS = (
     {"value"},
     {"batching"},
     {"transforms"},
+    {"program"},
     {"nn", "losses", "optim"},
     {"micrograd", "train"},
     {"lesson"},

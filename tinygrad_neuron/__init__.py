@@ -10,6 +10,7 @@ from tinygrad_neuron import (
     losses as losses,
     ops as ops,
     optim as optim,
+    program as program,
 )
 from tinygrad_neuron.graph import (
     elementwise as elementwise,
@@ -233,6 +234,7 @@ from tinygrad_neuron.ops import (
     where as where,
     zeros_like as zeros_like,
 )
+from tinygrad_neuron.program import program_of as program_of
 from tinygrad_neuron.transforms import (
     elementwise_grad as elementwise_grad,
     grad as grad,

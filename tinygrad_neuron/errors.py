@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 # the frames between a mistake and the engine that noticed it: the engine's own, and NumPy's
-_OURS = tuple(os.path.dirname(module) + os.sep for module in (__file__, np.__file__))
+OURS = tuple(os.path.dirname(module) + os.sep for module in (__file__, np.__file__))
 
 
 def caller() -> FrameType | None:
     """The innermost frame that runs a person's own code: the line to show."""
     frame: FrameType | None = sys._getframe(1)
-    while frame and frame.f_code.co_filename.startswith(_OURS):
+    while frame and frame.f_code.co_filename.startswith(OURS):
         frame = frame.f_back
     return frame
 
@@ -183,6 +183,12 @@ class DescentError(TinygradNeuronError, ValueError):
     """A descent that would lead nowhere: nothing to move, or no step to move it by."""
 
     code = "TN136"
+
+
+class TraceError(TinygradNeuronError, TypeError):
+    """A function that no program stands for, or an input that a program was not made for."""
+
+    code = "TN160"
 
 
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name

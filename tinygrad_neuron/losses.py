@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.errors import BroadcastError, LossError, UnknownNameError, name_of
-from tinygrad_neuron.graph import Array, plain, tidy
+from tinygrad_neuron.graph import Array, dtype_of, tidy, to_check
 from tinygrad_neuron.ops import absolute, mean, minimum, relu, softplus, square
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.value import Value
@@ -98,7 +98,7 @@ def binary_cross_entropy(logits: Array, target: Array) -> Value:
     Raises `LossError` (TN135) for a target outside 0 to 1.
     """
     x, t = same_shape(logits, target)
-    p = plain(t)
+    p = to_check(t)
     hint = "(target + 1) / 2 for labels -1 and 1;  the logits come first, then the target"
     _require(
         (p >= 0.0) & (p <= 1.0), target, "binary_cross_entropy takes targets from 0 to 1", hint
@@ -119,7 +119,7 @@ def hinge(score: Array, label: Array) -> Value:
     """
     x, t = same_shape(score, label)
     hint = "2 * label - 1 for labels 0 and 1;  the scores come first, then the labels"
-    _require(np.abs(plain(t)) == 1.0, label, "hinge takes labels -1 and 1", hint)
+    _require(np.abs(to_check(t)) == 1.0, label, "hinge takes labels -1 and 1", hint)
     return mean(relu(1.0 - t * x))
 
 
@@ -171,7 +171,7 @@ def same_shape(prediction: Array, target: Array) -> tuple[Array, Array]:
     `LossError` (TN135) where there is nothing to compare, for nothing has no mean.
     """
     left = _operand(prediction)
-    right = _operand(target, np.asarray(plain(left)).dtype)
+    right = _operand(target, dtype_of(left))
     p, t = shape_of(left), shape_of(right)
     if p != t:
         raise _mismatch(prediction, p, target, t)
@@ -240,7 +240,7 @@ def _require(allowed: Array, target: Array, domain: str, hint: str) -> None:
     if np.all(allowed):
         return
     index = tuple(map(int, np.argwhere(np.logical_not(allowed))[0]))
-    value = np.asarray(plain(_operand(target)))[index]
+    value = np.asarray(to_check(_operand(target)))[index]
     place = f"[{', '.join(map(str, index))}]" if index else ""
     raise LossError(
         f"{_name(target, 'target')}{place} is {value:g}; {domain}.",

@@ -13,8 +13,9 @@ import numpy as np
 
 from tinygrad_neuron import linalg, ops
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Primitive, plain
+from tinygrad_neuron.graph import Primitive
 from tinygrad_neuron.ops import arrange, choosing
+from tinygrad_neuron.ops.shape import ndim_of
 
 
 def _where(condition: Any, *branches: Any) -> Any:
@@ -184,8 +185,8 @@ def _pairs(ufunc: np.ufunc, method: str) -> bool:
 
 def _outer(a: Any, b: Any) -> tuple[Any, Any]:
     """Two inputs that broadcast to every pair: a with an axis of length 1 for each axis of b."""
-    first = np.ndim(plain(a))
-    return ops.expand_dims(a, axis=tuple(range(first, first + np.ndim(plain(b))))), b
+    first = ndim_of(a)
+    return ops.expand_dims(a, axis=tuple(range(first, first + ndim_of(b)))), b
 
 
 def _parameters(function: Callable[..., Any]) -> set[str]:
