@@ -334,3 +334,24 @@ def test_a_gradient_of_many_numbers_frees_what_is_handed_on() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < (52 + 8) * x.nbytes  # the forward pass keeps its own 50
+
+
+@pytest.mark.parametrize("start", [3.0, np.array([3.0, -1.0])])
+def test_a_loop_by_gradients_that_are_values_remembers_no_steps(start) -> None:
+    """p = p - alpha * g makes Values that depend on no leaf: there is nothing to remember."""
+    both, p = tn.value_and_grad(lambda w: np.sum((w * 2.0 - 1.0) ** 2)), start
+    for _ in range(200):
+        loss, g = both(p)
+        p = p - 0.05 * g
+    assert history(p) == [p]
+    assert history(loss) == [loss]
+    np.testing.assert_allclose(p.data, np.full(np.shape(start), 0.5), atol=1e-12)
+
+
+def test_what_depends_on_a_leaf_is_remembered_through_constants() -> None:
+    """A constant Value on either side of a leaf takes nothing away from its gradient."""
+    w, c = tn.Value(3.0), tn.Value(2.0).detach()
+    loss = c * (w * c) + c * c
+    loss.backward()
+    assert (loss.data, w.grad) == (16.0, 4.0)
+    assert (c * c).inputs == ()

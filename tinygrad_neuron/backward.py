@@ -105,6 +105,7 @@ def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[
         target = x._data
         if not (
             type(share) is type(target) is np.ndarray
+            and not x.batched  # one for all of a batch has not the shape of its data
             and share.shape == target.shape
             and share.dtype is target.dtype
         ):

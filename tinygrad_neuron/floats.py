@@ -28,7 +28,11 @@ def unary_method(function: Primitive) -> Callable[[Any], Any]:
 
     def method(self: Node) -> Any:
         a = self._data
-        if type(a) is not float or graph.pauses:
+        if (
+            type(a) is not float
+            or graph.pauses
+            or (self._b is MANY and self.primitive and self.constant)
+        ):
             return function(self)
         try:
             data = compute(a)
@@ -62,6 +66,8 @@ def binary_method(function: Primitive) -> Callable[[Any, Any], Any]:
             b = other = float(other) if type(other) in EXACT else other
         if type(a) is not float or type(b) is not float or graph.pauses:
             return _deferring(function, self, other)
+        if self._b is MANY and self.primitive and self.constant:
+            return function(self, other)
         try:
             data = compute(a, b)
         except (ArithmeticError, ValueError):
@@ -88,6 +94,8 @@ def reflected_method(function: Primitive) -> Callable[[Any, Any], Any]:
         a = float(other) if type(other) in EXACT else other
         if type(a) is not float or type(b) is not float or graph.pauses:
             return _deferring(function, other, self)
+        if self._b is MANY and self.primitive and self.constant:
+            return function(other, self)
         try:
             data = compute(a, b)
         except (ArithmeticError, ValueError):

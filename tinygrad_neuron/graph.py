@@ -122,6 +122,15 @@ class Node:
         return (a,) if b is None else (a, b)
 
     @property
+    def constant(self) -> bool:
+        """Whether no gradient can go on from here: a result that forgot what made it.
+
+        What is made of such alone is such a result too. A loop that lowers a parameter by its
+        gradient, both of them Values, would otherwise remember all of its steps.
+        """
+        return self._b is MANY and not self._a and self.primitive is not None
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The keyword arguments it was made with, all of them, defaults included."""
         return getattr(self, "_settings", NO_SETTINGS)
@@ -387,9 +396,10 @@ class Primitive:
         if settings or self.defaults:
             settings = self._complete(settings)
         kind: type[Node] | None = None
-        raw, floats, constants = [], self.scalar is not None, False
+        raw, floats, constants, moves = [], self.scalar is not None, False, False
         for x in inputs:
             if isinstance(x, Node):
+                moves = moves or not x.constant
                 mine = type(x)
                 if kind is not mine and (kind is None or issubclass(mine, kind) or mine.batched):
                     kind = mine  # the most specific one
@@ -411,7 +421,7 @@ class Primitive:
                 data = tidy(data)
         if kind is None:
             return data
-        if pauses and _paused.get():
+        if not moves or (pauses and _paused.get()):
             return kind.made(data, self)
         node = kind.made(data, self, tuple(map(_kept, inputs)) if constants else inputs, settings)
         if floats and self.short:

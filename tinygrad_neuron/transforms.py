@@ -272,6 +272,8 @@ def _as_new(x: Array) -> Value:
         return Value(x, name="an argument")  # raises TN115
     if not isinstance(x, Value):
         return Value(x)
+    if x.constant:
+        return type(x).made(x._data, None)
     if type(x._data) is float:
         return positive(x)
     return type(x).made(x._data, positive, (x,))  # who reads only needs no copy
