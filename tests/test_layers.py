@@ -28,6 +28,8 @@ LAYERS = (
     {"nn", "losses", "optim"},
     {"micrograd", "train"},
     {"lesson"},
+    {"expressions"},
+    {"code_command"},
     {"cli"},
     {"__main__", "__init__"},
 )

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from tinygrad_neuron import code_command
 from tinygrad_neuron.errors import TinygradNeuronError
 from tinygrad_neuron.lesson import fit, guess, learn, model, nudge, predict, sweep, tour
 from tinygrad_neuron.lesson.equation import SEED, parse
@@ -215,6 +216,16 @@ def _tour(options: Options) -> tour.Tour:
 
 def _predict(options: Options) -> predict.Predictions:
     return predict.run(model.load(options.model), read(options.data))
+
+
+def _code(options: Options) -> code_command.Code:
+    return code_command.run(
+        options.formula,
+        options.inputs,
+        gradient=not options.no_gradient,
+        optimise=options.optimise,
+        shapes=options.shapes,
+    )
 
 
 def _given(options: Options, *names: str) -> dict[str, Any]:
@@ -416,6 +427,18 @@ def _predict_options(parser: Parser) -> None:
     parser.add_argument("data", metavar="data.csv", help="a table with the same input columns")
 
 
+def _code_options(parser: Parser) -> None:
+    parser.usage = "%(prog)s FORMULA [name=value ...] [options]"
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = code_command.HELP
+    add = parser.add_argument
+    add("formula", type=str.strip, metavar="FORMULA", help="what to write out")
+    add("inputs", nargs="*", metavar="name=value", help="an array that a name stands for")
+    add("--no-gradient", action="store_true", help="the formula alone")
+    add("--optimise", action="store_true", help="without what is repeated or constant")
+    add("--shapes", action="store_true", help="the shape and dtype of each result beside it")
+
+
 COMMANDS = {
     "guess": Command(
         "try random numbers for x and y in 256x + 212y = 1492  (no learning)",
@@ -440,6 +463,10 @@ COMMANDS = {
     "tour": Command(
         "guess, nudge, learn and a real table, one after the other",
         _tour_options, _tour, tour.screen, tour.record,
+    ),
+    "code": Command(
+        "write out a formula and its gradient as NumPy: a program to read and to keep",
+        _code_options, _code, code_command.screen, code_command.record,
     ),
 }  # fmt: skip
 

@@ -41,7 +41,7 @@ def without_idle_excuses(program: Program) -> Program:
     for old in program.lines:
         line = old.renamed(known)
         safe = all(x in finite if isinstance(x, Name) else np.isfinite(x) for x in line.inputs)
-        if line.primitive is unless_idle and (safe or _surely_owed(line.inputs[1])):
+        if line.primitive is unless_idle and (safe or _surely_owed(line.inputs[1], lines)):
             known[line.name] = share = line.inputs[0]
             if isinstance(share, Name) and not share.given:
                 better.setdefault(share, line.name)
@@ -55,9 +55,12 @@ def without_idle_excuses(program: Program) -> Program:
     return replace(without_dead_lines(shorter), whole=program)
 
 
-def _surely_owed(x: Any) -> bool:
-    """Whether something is owed, whatever the inputs: a number that is not 0."""
-    return not isinstance(x, Name) and x != 0
+def _surely_owed(x: Any, lines: list[Line]) -> bool:
+    """Whether something is owed, whatever the inputs: a number that is not 0, or many of it."""
+    if not isinstance(x, Name):
+        return bool(x != 0)
+    made = next((line for line in lines if line.name == x), None)
+    return made is not None and made.primitive is ops.broadcast_to and made.inputs[0] != 0
 
 
 def _stays_finite(line: Line) -> bool:
