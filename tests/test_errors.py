@@ -126,6 +126,11 @@ def vectors_that_are_not_determined():
     np.linalg.eigh(sphere).eigenvectors.sum().backward()
 
 
+def program_of_random_numbers():
+    rng = np.random.default_rng(0)
+    tn.program_of(lambda x: x + rng.normal())(1.0)
+
+
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -134,6 +139,13 @@ MISTAKES = [
         TypeError,
         ["weight", "no gradient yet", "weight.grad"],
         {"name": "weight"},
+    ),
+    (
+        program_of_random_numbers,
+        errors.TraceError,
+        TypeError,
+        ["twice", "random numbers", "argument"],
+        None,
     ),
     (
         backward_of_an_array,

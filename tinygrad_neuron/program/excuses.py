@@ -37,7 +37,7 @@ def without_idle_excuses(program: Program) -> Program:
     finite |= {name for name, x in program.constants.items() if np.all(np.isfinite(x))}
     known: dict[Any, Any] = {}
     better: dict[Any, Any] = {}  # what was excused had the better name
-    lines = []
+    lines: list[Line] = []
     for old in program.lines:
         line = old.renamed(known)
         safe = all(x in finite if isinstance(x, Name) else np.isfinite(x) for x in line.inputs)

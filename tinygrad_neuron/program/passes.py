@@ -85,33 +85,35 @@ def folded(program: Program) -> Program:
     What is only another view of a constant stays a line: it costs nothing, and a copy would.
     """
     constants = dict(program.constants)
+    values = dict(constants)  # and of what is a view of them
     taken = {program.name, *program.names, *constants, *(line.name for line in program.lines)}
     known: dict[Any, Any] = {}
     lines = []
     for old in program.lines:
         line = old.renamed(known)
-        found = None if line.primitive in VIEWS else _computed(line, constants)
-        if found is None:
+        found = _computed(line, values)
+        if found is None or line.primitive in VIEWS:
             lines.append(line)
+            values |= {} if found is None else {line.name: found}
         elif is_array(found):
-            name = Name(fresh_name(line.name if line.name.given else "constant", taken))
-            constants[name] = _kept(found)
+            name = line.name if line.name.given else Name(fresh_name("constant", taken))
+            constants[name] = values[name] = _kept(found)
             known[line.name] = name
         else:
             known[line.name] = found
     return without_dead_lines(rewritten(replace(program, constants=constants), lines, known))
 
 
-def _computed(line: Line, constants: Mapping[str, Any]) -> Any:
+def _computed(line: Line, values: Mapping[str, Any]) -> Any:
     """The result of a line of constants; None for any other."""
-    if any(x not in constants for x in line.uses):
+    if any(x not in values for x in line.uses):
         return None
     settings = {
-        key: mapped(lambda x: named(x, constants), x) if type(x) is tuple else named(x, constants)
+        key: mapped(lambda x: named(x, values), x) if type(x) is tuple else named(x, values)
         for key, x in line.settings.items()
     }
     with np.errstate(all="ignore"):
-        return line.primitive(*(named(x, constants) for x in line.inputs), **settings)
+        return line.primitive(*(named(x, values) for x in line.inputs), **settings)
 
 
 def without_repetition(program: Program) -> Program:
