@@ -50,7 +50,11 @@ def test_alone_it_says_what_there_is(capsys, arguments):
     """Every command with one line, and no command that does not exist."""
     out = printed(capsys, *arguments)
     named = [line.split()[0] for line in out.splitlines() if line.startswith("  ")]
-    assert named == list(cli.COMMANDS) == ["guess", "nudge", "learn", "sweep", "predict", "tour", "code"]
+    assert (
+        named
+        == list(cli.COMMANDS)
+        == ["guess", "nudge", "learn", "sweep", "predict", "tour", "code"]
+    )
     assert "learn --alpha 0.001" in out
 
 

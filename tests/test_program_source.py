@@ -310,6 +310,13 @@ def test_what_cannot_be_read_is_refused_by_name():
     assert program.interpret(3.0) == 6.0
 
 
+def test_the_bare_function_of_the_source():
+    """Compiled once; it takes the inputs out of their containers."""
+    program = program_of(lambda p, x: p["w"] * x + p["b"])({"w": 1.0, "b": 0.0}, 1.0)
+    assert program.compiled is program.compiled
+    assert program.compiled(2.0, 1.0, 3.0) == program.run({"w": 2.0, "b": 1.0}, 3.0) == 7.0
+
+
 def test_a_source_is_only_what_it_says():
     """Imports of NumPy and Python's own modules, functions, constants, and nothing run."""
     program = program_of(value_and_grad(lambda x: tn.sigmoid(x) * tn.cbrt(x)))(1.0)

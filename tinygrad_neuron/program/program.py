@@ -52,12 +52,13 @@ class Program:
         inputs = self.taken(args)
         try:
             with np.errstate(all="ignore"):
-                outputs = self._compiled(*inputs)
+                outputs = self.compiled(*inputs)
         except (ArithmeticError, ValueError):
             return (self.whole or self).interpret(*args)
-        if self.whole is not None and any(_has_nan(x) for x in leaves(outputs)):
+        numbers = list(map(tidy, leaves(outputs)))
+        if self.whole is not None and any(map(_has_nan, numbers)):
             return self.whole.interpret(*args)
-        return mapped(tidy, outputs)
+        return rebuilt(outputs, numbers)
 
     def __call__(self, *, xp: Any) -> Callable[..., Any]:
         """The program on other arrays: its source, with another module in place of NumPy.
@@ -68,7 +69,11 @@ class Program:
         return _function(self, text(self, floats=False), xp)
 
     @property
-    def _compiled(self) -> Callable[..., Any]:
+    def compiled(self) -> Callable[..., Any]:
+        """The function that the source defines, compiled once: no input and no result is looked at.
+
+        It takes the inputs one by one, numbers out of their containers. For the innermost of loops.
+        """
         made: Callable[..., Any] | None = self.__dict__.get("_made")
         if made is None:
             made = self.__dict__["_made"] = _function(self, self.source, np)
