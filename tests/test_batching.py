@@ -219,7 +219,7 @@ def test_vmap_copies_plain_numbers():
         (None, (R,), ValueError),
         (0, (1.0,), IndexError),
         (1, (R,), IndexError),
-        (({"a": 0},), ({"b": R},), KeyError),
+        (({"a": 0},), ({"b": R},), TypeError),
     ],
 )
 def test_axes_that_do_not_fit(axes, args, error):

@@ -36,6 +36,17 @@ def scalar() -> Iterator[ModuleType]:
 
 
 @pytest.fixture(scope="module")
+def memory() -> Iterator[ModuleType]:
+    """The benchmark of memory as a module."""
+    folder = str(Path(__file__).parents[1] / "benchmarks")
+    sys.path.insert(0, folder)
+    import memory
+
+    yield memory
+    sys.path.remove(folder)
+
+
+@pytest.fixture(scope="module")
 def eager() -> Iterator[ModuleType]:
     """The benchmark of steps on arrays as a module."""
     folder, environment = str(Path(__file__).parents[1] / "benchmarks"), dict(os.environ)
@@ -143,6 +154,32 @@ def test_jacobians_and_hessians_are_the_formula(
     monkeypatch.setattr(transforms, "ENTRANTS", {transforms.OURS: transforms.ours})
     work = workload(transforms, name)
     assert set(transforms.measure(work, rounds=1)[transforms.OURS]) == {"answer", "together"}
+
+
+@pytest.mark.parametrize("k", [1, 2, 10, 33])
+def test_every_way_through_a_chain_has_k_operations(
+    memory: ModuleType, monkeypatch: pytest.MonkeyPatch, k: int
+) -> None:
+    """Plain, in segments and in halves: with a step that adds 1, each comes to k."""
+    monkeypatch.setattr(memory, "step", lambda x: x + 1)
+    assert [way(k)(0) for way in memory.WAYS.values()] == [k] * 3
+
+
+def test_a_chain_in_segments_needs_less_memory(memory: ModuleType) -> None:
+    """100 operations on 10,000 numbers, gradients compared: each way needs less than the last."""
+    peaks = list(memory.measure(100, 10_000).values())
+    assert peaks[0].arrays > 100 > 2 * peaks[1].arrays
+    assert peaks[1].bytes > peaks[2].bytes
+    assert memory.table({(100, 10_000): memory.measure(100, 10_000)}).count("MB") == 3
+
+
+def test_a_wrong_gradient_is_not_measured(
+    memory: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One operation less is another chain."""
+    monkeypatch.setitem(memory.WAYS, "shorter", lambda k: memory.plain(k - 1))
+    with pytest.raises(SystemExit, match="shorter"):
+        memory.measure(10, 100)
 
 
 EAGER = {

@@ -131,6 +131,12 @@ def program_of_random_numbers():
     tn.program_of(lambda x: x + rng.normal())(1.0)
 
 
+def chance_inside_a_checkpoint():
+    rng = np.random.default_rng(0)
+    noisy = tn.checkpoint(lambda x: x * rng.normal())
+    noisy(Value(2.0)).backward()
+
+
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -223,6 +229,13 @@ MISTAKES = [
         ValueError,
         ["eigh(sphere)", "equal", "values"],
         {"function": "eigh"},
+    ),
+    (
+        chance_inside_a_checkpoint,
+        errors.RecomputedError,
+        RuntimeError,
+        ["0.25146", "-0.26421", "draw random numbers outside"],
+        None,
     ),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),
 ]

@@ -16,13 +16,14 @@ ROOT = Path(__file__).parents[1]
 # from the bottom to the top; a module imports only from layers below its own,
 # and inside a folder (ops, lesson) from its neighbours as long as no circle closes
 LAYERS = (
-    {"errors", "containers"},
+    {"errors"},
+    {"containers"},
     {"graph"},
     {"ops", "floats"},
-    {"linalg"},
+    {"linalg", "checkpointing", "hooks"},
     {"backward", "doors", "numpy_functions"},
     {"value"},
-    {"batching"},
+    {"batching", "inspection", "nonfinite"},
     {"transforms"},
     {"program"},
     {"nn", "losses", "optim"},

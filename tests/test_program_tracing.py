@@ -2,6 +2,8 @@
 
 import math
 import sys
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -174,6 +176,43 @@ def test_containers_and_what_is_no_number():
     assert program.run({"w": 1.0, "b": 2.0}, [np.ones(2), 3.0], True).tolist() == [14.0, 14.0]
     with pytest.raises(errors.TraceError, match="traced with True"):
         program.run({"w": 1.0, "b": 2.0}, [np.ones(2), 3.0], False)
+
+
+class Pair(NamedTuple):
+    """A container with names of its own."""
+
+    low: object
+    high: object
+
+
+@dataclass
+class Neuron:
+    """Parameters as a person keeps them."""
+
+    w: object
+    b: object
+
+
+def test_containers_with_names():
+    """Dataclasses and named tuples, there and back; in the source, plain ones."""
+    program = program_of(lambda n, x: Pair(n.w * x, Neuron(n.b, x)))(Neuron(2.0, 1.0), 3.0)
+    assert program.names == ["n_w", "n_b", "x"]
+    assert program.run(Neuron(3.0, 1.0), 2.0) == Pair(6.0, Neuron(1.0, 2.0))
+    assert "return n_w * x, {'w': n_b, 'b': x}" in program.source
+
+
+def test_a_checkpoint_is_written_out():
+    """Memory is no matter of a program: what is inside is what is computed."""
+    inside = tn.checkpoint(lambda x: tn.exp(x) * x)
+    program = program_of(value_and_grad(lambda x: inside(x) * 2.0))(1.0)
+    value, slope = value_and_grad(inside)(0.5)
+    assert program.run(0.5) == (2.0 * value.item(), 2.0 * slope.item())
+
+
+def test_a_hook_that_changes_a_gradient_is_in_the_program():
+    """Half of the gradient goes on, in each run."""
+    program = program_of(value_and_grad(lambda x: x.on_grad(lambda g: g / 2.0) ** 2))(1.0)
+    assert program.run(3.0) == (9.0, 3.0)
 
 
 def test_whole_numbers_are_inputs_like_others():

@@ -12,13 +12,17 @@ from tinygrad_neuron import (
     optim as optim,
     program as program,
 )
+from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import (
     elementwise as elementwise,
     history as history,
     no_grad as no_grad,
+    places as places,
     primitive as primitive,
 )
+from tinygrad_neuron.inspection import inspect as inspect
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
+from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
 from tinygrad_neuron.ops import (
     absolute as absolute,
     add as add,

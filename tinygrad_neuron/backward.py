@@ -9,11 +9,12 @@ What is owed lives in a dictionary of the sweep, never on the nodes: two sweeps 
 
 import math
 from collections.abc import Container, Mapping
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 
 from tinygrad_neuron import graph
+from tinygrad_neuron.checkpointing import Segment, checkpointed, reopened
 from tinygrad_neuron.errors import (
     ChangedDataError,
     GradientShapeError,
@@ -57,8 +58,13 @@ def sweep(
     with np.errstate(all="ignore"):  # inf and nan are judged here, by the zero-cotangent rule
         while due:
             node = heappop(due)[1]
-            g = owed[node] if wanted is None or node in wanted else owed.pop(node)
-            for x, share in _shares(node, g, since, record, result.batched):
+            stays = node.birth <= result.birth if wanted is None else node in wanted
+            g = owed[node] if stays else owed.pop(node)
+            if node.primitive is checkpointed:
+                shares = _inside(node, g, owed, due, wanted if stays or wanted else ())
+            else:
+                shares = shares_of(node, g, since, record, result.batched)
+            for x, share in shares:
                 if x in owed:
                     owed[x] = owed[x] + share
                 else:
@@ -68,7 +74,37 @@ def sweep(
     return owed
 
 
-def _shares(node: Node, g: Array, since: int, record: bool, each: bool) -> list[tuple[Node, Array]]:
+def _inside(
+    node: Node,
+    g: Array,
+    owed: dict[Node, Array],
+    due: list[tuple[int, Node]],
+    wanted: Container[Node] | None,
+) -> list[tuple[Node, Array]]:
+    """A checkpointed result hands on all that it is owed: to itself, computed again.
+
+    Its inside is born now, so it is what comes next; and what else came out of the same call has
+    been used by younger nodes only, so that its turn can be now as well.
+    """
+    segment: Segment = node.settings["segment"]
+    ends, gs = [node], [g]
+    for _, x in due if node.birth < segment.last else ():
+        if x.settings.get("segment") is segment:
+            ends.append(x)
+            gs.append(owed[x] if wanted is None or x in wanted else owed.pop(x))
+    if len(ends) > 1:
+        taken = set(ends)
+        due[:] = [entry for entry in due if entry[1] not in taken]
+        heapify(due)
+    for end in ends:
+        if end.birth < graph.last_change:
+            _refuse_changed(end)
+    return list(zip(reopened(ends), gs, strict=True))
+
+
+def shares_of(
+    node: Node, g: Array, since: int, record: bool, each: bool
+) -> list[tuple[Node, Array]]:
     """What each input of a node is owed, in the input's own shape and precision.
 
     `each`: what all of a batch shared is owed something by each, and not by all together.

@@ -191,6 +191,12 @@ class TraceError(TinygradNeuronError, TypeError):
     code = "TN160"
 
 
+class RecomputedError(TinygradNeuronError, RuntimeError):
+    """A checkpointed function that did something else when it was called again."""
+
+    code = "TN150"
+
+
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name
 
 

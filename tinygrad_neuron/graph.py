@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tinygrad_neuron.errors import RuleError, UnsupportedError
+from tinygrad_neuron.errors import RuleError, UnsupportedError, caller, place
 
 # A float, an ndarray or a Node: a rule cannot tell which it was given, and that is the point.
 Array = Any
@@ -134,6 +134,11 @@ class Node:
     def settings(self) -> Mapping[str, Any]:
         """The keyword arguments it was made with, all of them, defaults included."""
         return getattr(self, "_settings", NO_SETTINGS)
+
+    @property
+    def place(self) -> str:
+        """The line of code that made it, if it was made inside `places`."""
+        return getattr(self.settings, "place", "")
 
     @property
     def name(self) -> str | None:
@@ -251,7 +256,8 @@ def from_rows(rows: list[tuple[Any, ...]]) -> Node:
 
 # ------------------------------------------------------------------------------ not recording
 
-pauses = 0  # how many `no_grad` blocks are open anywhere: while none is, nobody asks further
+pauses = 0  # how many blocks of these are open anywhere: while none is, nobody asks further
+placing = 0  # how many of them are `places`
 _pauses_lock = threading.Lock()
 _paused: ContextVar[bool] = ContextVar("paused", default=False)
 
@@ -294,6 +300,42 @@ def recording() -> Iterator[None]:
 def paused() -> bool:
     """Whether results made here and now forget what made them."""
     return bool(pauses) and _paused.get()
+
+
+class Placed(dict[str, Any]):
+    """The settings of a node made inside `places`, which know as well the line that made it."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        super().__init__(settings)
+        self.place = place(caller())
+
+    def __bool__(self) -> bool:  # a node keeps its settings if there are any
+        return True
+
+
+@contextmanager
+def places() -> Iterator[None]:
+    """A block whose results remember the line of code that made them, for who explains them.
+
+    >>> from tinygrad_neuron import Value, places
+    >>> w = Value(3.0)
+    >>> with places():
+    ...     y = w * w
+    >>> y.place.endswith("y = w * w")
+    True
+
+    Looking for the line makes recording slow inside the block, and nothing slower outside.
+    """
+    global pauses, placing
+    with _pauses_lock:
+        pauses, placing = pauses + 1, placing + 1
+    try:
+        yield
+    finally:
+        with _pauses_lock:
+            pauses, placing = pauses - 1, placing - 1
 
 
 # -------------------------------------------------------------------------------- primitives
@@ -421,9 +463,14 @@ class Primitive:
                 data = tidy(data)
         if kind is None:
             return data
-        if not moves or (pauses and _paused.get()):
+        if not moves:
             return kind.made(data, self)
-        node = kind.made(data, self, tuple(map(_kept, inputs)) if constants else inputs, settings)
+        if pauses:
+            if _paused.get():
+                return kind.made(data, self)
+            if placing:
+                settings = Placed(settings)
+        node = kind.made(data, self, tuple(map(kept, inputs)) if constants else inputs, settings)
         if floats and self.short:
             node._a, node._b = (*inputs, None)[:2]
         return node
@@ -465,7 +512,7 @@ class Primitive:
         return self.__qualname__
 
 
-def _kept(x: Array) -> Array:
+def kept(x: Array) -> Array:
     """An input as the graph keeps it: of an array that somebody could still write to, a copy."""
     if type(x) is not np.ndarray or frozen(x):
         return x

@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_neuron.backward import own, seed_for, sweep
 from tinygrad_neuron.batching import Batched, apart, is_open, one_batch, together
-from tinygrad_neuron.containers import alongside, leaves, mapped, rebuilt
+from tinygrad_neuron.containers import alongside, leaves, mapped, parts, rebuilt
 from tinygrad_neuron.errors import GradientShapeError, LeftGraphError, NotScalarError
 from tinygrad_neuron.floats import NUMBERS, sweep_floats
 from tinygrad_neuron.graph import (
@@ -30,6 +30,7 @@ from tinygrad_neuron.graph import (
     tick,
     tidy,
 )
+from tinygrad_neuron.hooks import OnlyBackwardError, forward
 from tinygrad_neuron.ops import positive, reshape, stack, stop_gradient, take, transpose
 from tinygrad_neuron.ops.shape import ndim_of, shape_of
 from tinygrad_neuron.value import Value
@@ -45,8 +46,8 @@ def grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Functio
     """The function that gives the gradient of `f`, which returns one number.
 
     By its first argument, or by those that `argnums` counts. An argument may be a number, an array,
-    a Value, or a list, tuple or dict of them, nested as you like; its gradient is built alike. The
-    answer is made of Values and can be differentiated again:
+    a Value, or a list, tuple, dict or dataclass of them, nested as you like; its gradient is built
+    alike. The answer is made of Values and can be differentiated again:
 
     >>> cube = lambda x: x * x * x
     >>> grad(cube)(2.0), grad(grad(cube))(2.0)
@@ -152,7 +153,7 @@ def linearize(f: Function, *args: Any) -> tuple[Any, Function]:
     since, fresh, y, ys = _run(f, args)
     asked, begun = _watched(since, ys), tick()
     us = _stand_ins(ys)
-    with recording():
+    with recording(), forward():
         shares = _pulled(ys, us, list(leaves(fresh)), since, True)
 
     def push(*tangents: Any) -> Any:
@@ -185,8 +186,8 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
         xs = list(leaves(chosen))
 
         def partials(y: Any) -> Any:
-            forward = sum(x.size for x in xs) < _one_value(y).size
-            found = (_columns if forward else _rows)(y, xs, since, _watched(since, [y]))
+            narrow = sum(x.size for x in xs) < _one_value(y).size
+            found = (_columns if narrow else _rows)(y, xs, since, _watched(since, [y]))
             return _as_asked(rebuilt(chosen, found), argnums)
 
         return mapped(partials, result)
@@ -422,10 +423,16 @@ def _rows(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
 
 
 def _columns(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
-    """The Jacobian forward: the rows of the pullback, which is linear, are the columns of f."""
+    """The Jacobian forward: the rows of the pullback, which is linear, are the columns of f.
+
+    Where a hook is on the way there is only the way back.
+    """
     begun, us = tick(), _stand_ins([y])
-    with recording():
-        shares = _pulled([y], us, xs, since, True)
+    try:
+        with recording(), forward():
+            shares = _pulled([y], us, xs, since, True)
+    except OnlyBackwardError:
+        return _rows(y, xs, since, record)
     columns = (_rows(share, us, begun, record)[0] for share in shares)
     return [_exchanged(column, x.ndim) for column, x in zip(columns, xs, strict=True)]
 
@@ -460,13 +467,11 @@ def _each_axis(axes: Any, nested: Any) -> Iterator[Any]:
     if axes is None or isinstance(axes, int):
         yield from repeat(axes, sum(1 for _ in leaves(nested)))
         return
-    parts, wanted = (list(x.values()) if isinstance(x, dict) else x for x in (nested, axes))
-    if isinstance(axes, dict):
-        wanted = [axes[key] for key in nested]
-    if not isinstance(parts, list | tuple) or len(wanted) != len(parts):
+    held, wanted = parts(nested), parts(axes)
+    if held is None or wanted is None or held.keys() != wanted.keys():
         raise TypeError(f"the axes {axes} do not fit what they are for: one for each of its parts")
-    for axis, part in zip(wanted, parts, strict=True):
-        yield from _each_axis(axis, part)
+    for key, part in held.items():
+        yield from _each_axis(wanted[key], part)
 
 
 def _batch_size(xs: Iterable[Array], axes: list[int | None]) -> int:

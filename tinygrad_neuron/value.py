@@ -35,6 +35,7 @@ from tinygrad_neuron.graph import (
     tidy,
     to_rows,
 )
+from tinygrad_neuron.hooks import Look, on_grad
 from tinygrad_neuron.numpy_functions import call_function, call_ufunc
 from tinygrad_neuron.ops.indexing import At, plain_index
 
@@ -200,6 +201,24 @@ class Value(Node):
         `ChangedDataError` (TN106) if a leaf was changed since, and `GradientShapeError` (TN113).
         """
         backward(self, seed)
+
+    def on_grad(self, look: Look) -> "Value":
+        """The same number, whose gradient on its way back is shown to `look`.
+
+        `look` is called in every sweep that comes by, with the gradient when it is complete: a
+        float or a read-only array, or a Value where the sweep is recorded. If it returns another,
+        of the same shape and dtype, that one goes on; None leaves it as it is. Use the new Value in
+        place of this one, which stays as it was:
+
+        >>> w = Value(3.0)
+        >>> (w.on_grad(lambda g: g / 2) ** 2).backward()
+        >>> w.grad
+        3.0
+
+        Raises `GradientShapeError` (TN113) in the sweep for a gradient of another shape or dtype,
+        and `UnsupportedError` (TN131) where there is no way back: in `jvp` and `linearize`.
+        """
+        return on_grad(self, look=look)
 
     # ------------------------------------------------------------------ operators
 

@@ -58,7 +58,7 @@ class Program:
         numbers = list(map(tidy, leaves(outputs)))
         if self.whole is not None and any(map(_has_nan, numbers)):
             return self.whole.interpret(*args)
-        return rebuilt(outputs, numbers)
+        return rebuilt(self.outputs, numbers)
 
     def __call__(self, *, xp: Any) -> Callable[..., Any]:
         """The program on other arrays: its source, with another module in place of NumPy.

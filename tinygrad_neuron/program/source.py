@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron.containers import parts
 from tinygrad_neuron.ops import broadcast_to, sum_to, transpose
 from tinygrad_neuron.program.lines import Line, Name, Variable, is_array
 from tinygrad_neuron.program.literals import expression, literal
@@ -86,15 +87,16 @@ class _Writer:
         yield f"    return {_unwrapped(self._outputs(self.program.outputs))}"
 
     def _outputs(self, outputs: Any) -> str:
-        if isinstance(outputs, dict):
-            inside = (f"{key!r}: {self._outputs(part)}" for key, part in outputs.items())
-            return f"{{{', '.join(inside)}}}"
+        held = parts(outputs)
+        if held is None:
+            return ast.unparse(self._operand(outputs))
         if isinstance(outputs, list | tuple):
-            parts = [self._outputs(part) for part in outputs]
+            said = [self._outputs(part) for part in outputs]
             ends = "[]" if isinstance(outputs, list) else "()"
-            comma = "," if isinstance(outputs, tuple) and len(parts) == 1 else ""
-            return f"{ends[0]}{', '.join(parts)}{comma}{ends[1]}"
-        return ast.unparse(self._operand(outputs))
+            comma = "," if isinstance(outputs, tuple) and len(said) == 1 else ""
+            return f"{ends[0]}{', '.join(said)}{comma}{ends[1]}"
+        inside = (f"{key!r}: {self._outputs(part)}" for key, part in held.items())
+        return f"{{{', '.join(inside)}}}"
 
     def _line(self, line: Line) -> str | None:
         """One line of text; None if it stands inside another one."""

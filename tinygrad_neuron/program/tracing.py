@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_neuron.batching import one_batch
-from tinygrad_neuron.containers import leaves, mapped, rebuilt
+from tinygrad_neuron.containers import leaves, mapped, parts, rebuilt
 from tinygrad_neuron.errors import OURS, LeftGraphError, TraceError, name_of
 from tinygrad_neuron.graph import (
     MANY,
@@ -26,6 +26,7 @@ from tinygrad_neuron.graph import (
     tick,
     tidy,
 )
+from tinygrad_neuron.hooks import on_grad
 from tinygrad_neuron.ops import broadcast_to, positive, stop_gradient, transpose
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.program.excuses import without_idle_excuses
@@ -39,7 +40,7 @@ TITLES = {  # of what `transforms` makes of a function
     "gradient": "{}_gradient",
     "jacobian_of": "{}_jacobian",
 }
-ALIASES = {positive, stop_gradient}  # the same number: in a program, the same name
+ALIASES = {positive, stop_gradient, on_grad}  # the same number: in a program, the same name
 
 
 class Traced(Value):
@@ -210,14 +211,13 @@ def _argument_names(f: Function, examples: tuple[Any, ...]) -> list[str]:
 
 def _paths(nested: Any, stem: str) -> Iterator[str]:
     """`params_w`, `params_b`: where each number stands in a container."""
-    if isinstance(nested, dict):
-        for key, part in nested.items():
-            yield from _paths(part, f"{stem}_{key}")
-    elif isinstance(nested, list | tuple):
-        for i, part in enumerate(nested):
-            yield from _paths(part, f"{stem}_{getattr(part, 'name', None) or i}")
-    else:
+    held = parts(nested)
+    if held is None:
         yield stem
+        return
+    for key, part in held.items():
+        own = getattr(part, "name", None) if isinstance(nested, list | tuple) else None
+        yield from _paths(part, f"{stem}_{own or key}")
 
 
 @contextmanager
