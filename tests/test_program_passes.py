@@ -72,6 +72,13 @@ def test_one_and_one_point_nought_are_not_the_same_number():
     ]
 
 
+def test_a_half_in_one_precision_is_not_a_half_in_another():
+    """It widens what it is multiplied with, or it does not."""
+    x = np.ones(2, np.float16)
+    before = program_of(lambda x: (x * np.float32(0.5), x * 0.5))(x)
+    assert [y.dtype for y in without_repetition(before).run(x)] == [np.float32, np.float16]
+
+
 def test_what_nobody_needs_is_left_out():
     """Lines and constants that lead to no output."""
     before = program_of(lambda x: (x * 2.0, tn.exp(x) @ Y))(np.ones(3))
@@ -175,6 +182,13 @@ def test_a_number_can_be_put_in():
         program.given(whole, k=0.0)
     with pytest.raises(errors.TraceError, match="shape"):
         program.given(whole, n=np.ones(2))
+
+
+def test_where_python_refuses_the_data_are_in_as_well():
+    """What `run` falls back on has the same inputs."""
+    step = program.given(program_of(value_and_grad(lambda w, x: x / w))(1.0, 1.0), x=2.0)
+    assert step.run(4.0) == (0.5, -0.125)
+    assert step.run(0.0) == (np.inf, -np.inf)
 
 
 def test_what_was_put_in_is_not_shared():

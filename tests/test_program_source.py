@@ -90,6 +90,29 @@ neuron_and_gradient(w, b):
     )
 
 
+def test_what_is_used_twice_is_computed_once():
+    """A result with two users has a line, and so has the operand of what mentions it twice."""
+
+    def f(x):
+        several = [tn.exp(x)]
+        return tn.square(x + 1.0) + several[0] * tn.sin(several[0])
+
+    source = program_of(f)(0.5).source
+    assert source.count("math.exp") == source.count("x + 1") == 1
+
+
+def test_an_infinite_slope_is_excused_in_the_text():
+    """The source alone is right there, without anybody who looks at its result."""
+
+    def f(x):
+        return tn.where(x < 1.0, x, tn.sqrt(x)).sum()
+
+    program = program_of(value_and_grad(f))(np.array([2.0, 3.0]))
+    assert "unless_idle(" in program.source
+    with np.errstate(all="ignore"):
+        assert on_its_own(program)(np.array([0.0, 4.0]))[1].tolist() == [1.0, 0.25]
+
+
 def test_names_of_values_are_kept():
     """A name that a person gave with `name=` is the name of the line."""
 
