@@ -83,7 +83,7 @@ def test_what_nobody_needs_is_left_out():
     """Lines and constants that lead to no output."""
     before = program_of(lambda x: (x * 2.0, tn.exp(x) @ Y))(np.ones(3))
     first = program.Program(
-        before.name, before.inputs, before.constants, before.lines, before.outputs[0], None
+        before.name, before.inputs, before.constants, before.lines, before.outputs[0], ("x",)
     )
     after = without_dead_lines(first)
     assert names(after) == ["multiply"]
@@ -180,6 +180,8 @@ def test_a_number_can_be_put_in():
     assert program.given(whole, n=0.0).source == "def f(x):\n    return x * 1"
     with pytest.raises(errors.TraceError, match="x, n"):
         program.given(whole, k=0.0)
+    with pytest.raises(errors.TraceError, match="part of"):
+        program.given(program_of(lambda p: p["w"] * p["b"])({"w": 1.0, "b": 2.0}), p_w=1.0)
     with pytest.raises(errors.TraceError, match="shape"):
         program.given(whole, n=np.ones(2))
 

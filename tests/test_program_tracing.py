@@ -234,8 +234,24 @@ def test_another_input_is_refused(given):
 def test_the_number_of_inputs_is_checked():
     """None is left out, and none is too many."""
     program = program_of(lambda x: x * 2.0)(1.0)
-    with pytest.raises(errors.TraceError, match="takes 1 inputs and was given 2"):
+    with pytest.raises(errors.TraceError, match="not built alike"):
         program.run(1.0, 2.0)
+
+
+def test_a_dict_is_read_by_its_keys():
+    """The order in which somebody wrote them down is no matter; another key is."""
+    program = program_of(lambda p: p["w"] - p["b"])({"w": 1.0, "b": 2.0})
+    assert program.run({"b": 5.0, "w": 1.0}) == -4.0
+    with pytest.raises(errors.TraceError, match="not built alike"):
+        program.run({"w": 1.0, "c": 2.0})
+    assert program_of(lambda p: p["w"] * 2.0)({"w": 1.0}).run({"w": 3.0}) == 6.0
+
+
+def test_two_zeros():
+    """An array of 0.0 and -0.0 is not one number throughout."""
+    zeros = np.array([0.0, -0.0])
+    ours = program_of(lambda x: x * zeros)(W).run(np.ones(2))
+    assert np.signbit(ours).tolist() == [False, True]
 
 
 def test_whole_numbers_become_floats():

@@ -1,5 +1,6 @@
 """The zero-cotangent rule in a program: left out where every slope is finite."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -37,16 +38,19 @@ def without_idle_excuses(program: Program) -> Program:
     finite |= {name for name, x in program.constants.items() if np.all(np.isfinite(x))}
     known: dict[Any, Any] = {}
     better: dict[Any, Any] = {}  # what was excused had the better name
+    stretched: dict[Any, Any] = {}  # one number over a shape
     lines: list[Line] = []
     for old in program.lines:
         line = old.renamed(known)
         safe = all(x in finite if isinstance(x, Name) else np.isfinite(x) for x in line.inputs)
-        if line.primitive is unless_idle and (safe or _surely_owed(line.inputs[1], lines)):
+        if line.primitive is unless_idle and (safe or _surely_owed(line.inputs[1], stretched)):
             known[line.name] = share = line.inputs[0]
             if isinstance(share, Name) and not share.given:
                 better.setdefault(share, line.name)
             continue
         lines.append(line)
+        if line.primitive is ops.broadcast_to:
+            stretched[line.name] = line.inputs[0]
         if line.primitive is unless_idle or (safe and _stays_finite(line)):
             finite.add(line.name)
     if len(lines) == len(program.lines):
@@ -55,12 +59,10 @@ def without_idle_excuses(program: Program) -> Program:
     return replace(without_dead_lines(shorter), whole=program)
 
 
-def _surely_owed(x: Any, lines: list[Line]) -> bool:
+def _surely_owed(x: Any, stretched: Mapping[Any, Any]) -> bool:
     """Whether something is owed, whatever the inputs: a number that is not 0, or many of it."""
-    if not isinstance(x, Name):
-        return bool(x != 0)
-    made = next((line for line in lines if line.name == x), None)
-    return made is not None and made.primitive is ops.broadcast_to and made.inputs[0] != 0
+    number = stretched.get(x, x)
+    return not isinstance(number, Name) and bool(number != 0)
 
 
 def _stays_finite(line: Line) -> bool:

@@ -1,13 +1,13 @@
 """Passes: small functions from a program to a program that gives the same numbers for less."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tinygrad_neuron import ops
-from tinygrad_neuron.containers import mapped
+from tinygrad_neuron.containers import leaves, mapped
 from tinygrad_neuron.errors import TraceError
 from tinygrad_neuron.program.algebra import simplified
 from tinygrad_neuron.program.lines import Line, Name, fresh_name, is_array, named
@@ -65,11 +65,26 @@ def _bound(program: Program, data: Mapping[Any, Any]) -> Program:
     arrays = {name: _kept(x) for name, x in data.items() if is_array(x)}
     left = replace(
         program,
+        arguments=tuple(_left(program, data)),
         inputs=tuple(x for x in program.inputs if x.name not in data),
         constants={**program.constants, **arrays},
     )
     single = {name: x for name, x in data.items() if name not in arrays}
     return folded(rewritten(left, [line.renamed(single) for line in left.lines], single))
+
+
+def _left(program: Program, data: Mapping[Any, Any]) -> Iterator[Any]:
+    """The arguments without those that were put in; a container goes in as a whole, or not."""
+    for argument in program.arguments:
+        put_in = [name in data for name in leaves(argument)]
+        if any(put_in) and not all(put_in):
+            raise TraceError(
+                f"Only a part of {argument} was put in.",
+                why="The others would be in a container that nobody could hand over.",
+                hint=f"all of it, or none:  {', '.join(leaves(argument))}",
+            )
+        if not all(put_in):
+            yield argument
 
 
 def _kept(x: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.containers import leaves, mapped, rebuilt
+from tinygrad_neuron.containers import alongside, leaves, mapped, rebuilt
 from tinygrad_neuron.errors import TraceError
 from tinygrad_neuron.graph import Array, tidy
 from tinygrad_neuron.program.lines import Line, Name, Variable, named
@@ -27,7 +27,7 @@ class Program:
     constants: Mapping[str, Any]
     lines: tuple[Line, ...]
     outputs: Any
-    arguments: Any = field(repr=False)  # examples, for how their containers are built
+    arguments: tuple[Any, ...]  # those of the function, with names in place of numbers
     whole: "Program | None" = field(default=None, repr=False)  # before anything was left out
 
     @property
@@ -108,17 +108,27 @@ class Program:
 
     def taken(self, args: tuple[Any, ...]) -> list[Any]:
         """The arguments as the numbers of the inputs, in order; raises where they do not fit."""
-        given = list(leaves(args))
-        if len(given) != len(self.inputs):
+        flat = len(args) == len(self.arguments) and all(map(_is_name, self.arguments))
+        try:
+            given = args if flat else list(alongside(self.arguments, args))
+        except TypeError as error:
             raise TraceError(
-                f"{self.name} takes {len(self.inputs)} inputs and was given {len(given)}.",
-                hint=f"{self.name}({', '.join(self.names)})",
-            )
+                f"{self.name} was given other arguments than it was traced with: {error}.",
+                hint=f"{self.name}({', '.join(map(_written, self.arguments))})",
+            ) from None
         return [x.taken(y) for x, y in zip(self.inputs, given, strict=True)]
 
     def answer(self, numbers: Any) -> Any:
         """Plain numbers, in the container that the function returned."""
         return rebuilt(self.outputs, map(tidy, numbers))
+
+
+def _is_name(argument: Any) -> bool:
+    return type(argument) is Name
+
+
+def _written(argument: Any) -> str:
+    return argument if isinstance(argument, Name) else str(argument)
 
 
 def _filled(x: Any, known: Mapping[str, Any]) -> Array:

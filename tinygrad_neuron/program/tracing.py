@@ -3,6 +3,7 @@
 import inspect
 import keyword
 import sys
+from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -261,6 +262,11 @@ class _Reader:
     names: dict[Node, Any] = field(default_factory=dict)  # or a plain number
     constants: dict[str, Any] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        debts = reversed(self.turns)  # of several that are owed the same, the youngest
+        self.owners = {g: owner for _, owner, g in debts if isinstance(g, Node)}
 
     def program(self, result: Any, examples: Any) -> Program:
         """The whole of it."""
@@ -281,7 +287,7 @@ class _Reader:
             constants=self.constants,
             lines=tuple(self.lines),
             outputs=outputs,
-            arguments=examples,
+            arguments=rebuilt(examples, map(Name, self.inputs)),
         )
 
     def _name_results(self, result: Any, name: str) -> None:
@@ -334,7 +340,7 @@ class _Reader:
     def _constant(self, data: Any, answers: Name | None) -> Name:
         """An array that was not computed from the inputs, by the name the person gave it."""
         data = np.asarray(data)
-        if data.size > 1 and not (data != data.flat[0]).any():  # many times one number
+        if data.size > 1 and _is_one_number(data):
             number = tidy(data.flat[0])
             return self._extra(broadcast_to, number, {"shape": data.shape}, data, answers)
         for name, known in self.constants.items():
@@ -364,25 +370,30 @@ class _Reader:
         known = node.name or self.called.get(node)
         if known and known.isidentifier() and not keyword.iskeyword(known):
             return self._fresh(known, given=True)
-        owner = next((n for _, n, g in self.turns if g is node), None)
+        owner = self.owners.get(node)
         if owner is not None and isinstance(self.names.get(owner), Name):
             return self._fresh(f"d_{self.names[owner]}", given=self.names[owner].given)
         return self._fresh("v")
 
     def _fresh(self, stem: str, given: bool = False) -> Name:
         if stem == "v":
-            stem = f"v{sum(1 for name in self.taken if name[:1] == 'v' and name[1:].isdigit()) + 1}"
+            self.count += 1
+            stem = f"v{self.count}"
         return Name(fresh_name(stem, self.taken), given)
 
     def _answers(self, node: Node) -> Name | None:
         """The line whose debt this one pays on; None for what is not part of a gradient."""
-        turn = None
-        for birth, owner, _ in self.turns:
-            if birth > node.birth:
-                break
-            turn = owner
-        name = self.names.get(turn) if turn is not None else None
+        before = bisect(self.turns, node.birth, key=lambda turn: turn[0])
+        name = self.names.get(self.turns[before - 1][1]) if before else None
         return name if isinstance(name, Name) and name not in self.inputs else None
+
+
+def _is_one_number(data: Any) -> bool:
+    """Whether all entries are the same; 0.0 and -0.0 are two."""
+    first = data.flat[0]
+    if (data != first).any():
+        return False
+    return bool(first != 0) or data.dtype.kind != "f" or len(np.unique(np.signbit(data))) == 1
 
 
 def _same_array(a: Any, b: Any) -> bool:
