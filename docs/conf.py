@@ -2,12 +2,17 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.errors import ExtensionError
 
 from tinygrad_neuron import __version__
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import numpy_surface  # noqa: E402  # it stands beside this file
 
 project = "tinygrad_neuron"
 author = "the tinygrad_neuron authors"
@@ -21,7 +26,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "jupyter_execute"]
+exclude_patterns = ["_build", "jupyter_execute", "numpy_table.md"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -58,6 +63,7 @@ html_theme_options = {
         "lesson": [],
         "operations": [],
         "errors": [],
+        "numpy": [],
     },
     "footer_start": ["copyright"],
     "footer_end": [],
@@ -126,8 +132,14 @@ def refuse_the_network(app, exception):
             raise ExtensionError(f"{file.name} loads from the network: {found[0]}")
 
 
+def write_surface(app):
+    """What each function of NumPy's does, asked of the one that is installed."""
+    (HERE / "numpy_table.md").write_text(numpy_surface.page() + "\n")
+
+
 def setup(app):
     """Docstrings as they are written, formulas without a script, a last look at what was built."""
     app.connect("autodoc-process-docstring", as_rest, priority=400)
     app.add_html_math_renderer("mathml", (inline_formula, leave), (displayed_formula, leave))
+    app.connect("builder-inited", write_surface)
     app.connect("build-finished", refuse_the_network)

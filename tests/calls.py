@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from tinygrad_neuron import Value
 from tinygrad_neuron.graph import Domain
+from tinygrad_neuron.ops import PRIMITIVES
 
 ANYWHERE = Domain()
 SIXTEENTHS = [n / 16 for n in range(-63, 64)]
@@ -31,7 +32,7 @@ class Call:
     @property
     def varying(self):
         """The positions of the inputs that can move a little."""
-        return [i for i, x in enumerate(self.inputs) if np.asarray(x).dtype.kind == "f"]
+        return [i for i, x in enumerate(self.inputs) if np.asarray(x).dtype.kind in "fc"]
 
     def values(self):
         """The inputs as fresh leaves; a yes or no as the answer to a question about one."""
@@ -65,6 +66,37 @@ def tied(primitive):
     if primitive.elementwise:
         return elementwise_calls(*(few for _ in primitive.rules))
     return reductions(lambda shape: arrays(shape, few))
+
+
+IMAGINARY = st.sampled_from([k / 16 for k in (-12, -8, -6, -4, 4, 6, 8, 12)])
+ABOUT_COMPLEX = {
+    *("real", "imag", "conjugate", "unit", "unitdet"),
+    *("fourier", "half_spectrum", "from_half"),
+}
+"""Primitives that are nothing new for real numbers, or give complex ones: test_complex has them."""
+REAL_PRIMITIVES = tuple(p for p in PRIMITIVES if p.name not in ABOUT_COMPLEX)
+
+
+@st.composite
+def complex_calls(draw, primitive):
+    """Calls of a primitive with complex inputs, beside real ones where there are several."""
+    call = draw(of(primitive))
+    if primitive.name == "half_spectrum":
+        return call
+    movable = call.varying
+    least = primitive.name != "fourier"  # of which real numbers are transformed as well
+    chosen = draw(st.sets(st.sampled_from(movable), min_size=least)) if movable else movable
+    for i in sorted(chosen):
+        shape = np.shape(call.inputs[i])
+        up = draw(arrays(shape, IMAGINARY))
+        size = 0.25 if primitive.name in OF_MATRICES and len(shape) > 1 else 1.0
+        call = call.having(i, call.inputs[i] + 1j * size * up)
+    if primitive.name == "astype":
+        call = Call(call.inputs, {"dtype": complex})
+    return call
+
+
+OF_MATRICES = {"inv", "solutions", "det", "logabsdet", "unitdet", "square_root", "turned"}
 
 
 # -------------------------------------------------------------------------------- pieces
@@ -263,6 +295,33 @@ def scattered():
     return reductions(lambda shape: arrays(shape, st.sampled_from(QUARTERS), unique=True))
 
 
+NORMS = st.sampled_from(["backward", "ortho", "forward"])
+
+
+@st.composite
+def fourier_calls(draw):
+    """A transform along some axes, there or back."""
+    x = draw(arrays(draw(hnp.array_shapes(max_dims=3, max_side=4)), ANY))
+    axes = draw(st.sets(st.integers(-x.ndim, -1), min_size=1).map(lambda axes: tuple(sorted(axes))))
+    return Call((x,), {"axes": axes, "inverse": draw(st.booleans()), "norm": draw(NORMS)})
+
+
+@st.composite
+def half_spectrum_calls(draw):
+    """Real numbers and the axis to go along, of odd and even length."""
+    x = draw(arrays(draw(hnp.array_shapes(max_dims=3, max_side=5)), ANY))
+    return Call((x,), {"axis": draw(st.integers(-x.ndim, -1)), "norm": draw(NORMS)})
+
+
+@st.composite
+def from_half_calls(draw):
+    """Half a spectrum, and which of the two lengths it belongs to."""
+    x = draw(arrays(draw(hnp.array_shapes(max_dims=3, max_side=4)), ANY))
+    axis = draw(st.integers(-x.ndim, -1))
+    n = draw(st.sampled_from([2 * x.shape[axis] - 2, 2 * x.shape[axis] - 1]))
+    return Call((x,), {"n": n or 1, "axis": axis, "norm": draw(NORMS)})
+
+
 BY_HAND = {
     "select": elementwise_calls(TRUTHS, ANY, ANY, dtypes=[bool, float, float]),
     "logical_and": truths(2),
@@ -293,6 +352,9 @@ BY_HAND = {
     "take": takes(back=False),
     "scatter": takes(back=True),
     "matmul": matrix_products(),
+    "fourier": fourier_calls(),
+    "half_spectrum": half_spectrum_calls(),
+    "from_half": from_half_calls(),
     **linalg_calls(Call, reductions, arrays),
 }
 """The primitives whose inputs must suit each other, or their settings."""

@@ -93,6 +93,7 @@ def calls(call, reductions, arrays):
         "inv": drawn(call, REGULAR),
         "det": drawn(call, [*REGULAR, np.array([[1.0, 2.0], [2.0, 4.0]])]),
         "logabsdet": drawn(call, REGULAR),
+        "unitdet": drawn(call, REGULAR),
         "signdet": drawn(call, REGULAR),
         "euclidean": reductions(lambda shape: arrays(shape, entries)),
         "power_norm": power_norms(),

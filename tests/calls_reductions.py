@@ -51,6 +51,23 @@ def tied_at_an_end(draw):
 
 
 @st.composite
+def climbs(draw, tied):
+    """An array and one axis to run along; without two equal entries, or with many."""
+    shape = draw(shapes(min_dims=1))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    entries = st.sampled_from([-1.0, 0.0, 1.0] if tied else QUARTERS)
+    return Call((draw(arrays(shape, entries, unique=not tied)),), {"axis": axis})
+
+
+@st.composite
+def sizes(draw):
+    """Numbers well between powers of two, and axes to look along."""
+    between = st.sampled_from([0.375, -0.375, 0.75, 1.5, -1.5, 3.0])
+    x = draw(arrays(draw(shapes()), between))
+    return Call((x,), {"axis": draw(axis_of(np.ndim(x)))})
+
+
+@st.composite
 def two_alike(draw):
     """Two arrays of one shape."""
     shape = draw(shapes(min_dims=1))
@@ -77,6 +94,8 @@ BY_HAND = {
     "cumprod": runs(),
     "cumsum": runs(),
     "recurrence": two_alike(),
+    "running_max": climbs(tied=False),
+    "magnitude": sizes(),
     "of_rank": ranked(),
     "unwrap": angles(),
     "convolution": two_rows(),
@@ -85,4 +104,7 @@ BY_HAND = {
     "log_softmax": shares(),
 }
 
-TIED = {"of_rank": tied_at_an_end()}
+TIED = {
+    "of_rank": tied_at_an_end(),
+    "running_max": climbs(tied=True),
+}

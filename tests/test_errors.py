@@ -75,7 +75,12 @@ def whole_number_weights():
 
 def unsupported_function():
     numbers = Value([1.0, 2.0])
-    np.polyadd(numbers, numbers)
+    np.nextafter(numbers, numbers)
+
+
+def method_of_arrays():
+    numbers = Value([2.0, 1.0])
+    numbers.sort()
 
 
 def unknown_keyword():
@@ -206,8 +211,15 @@ MISTAKES = [
         unsupported_function,
         errors.UnsupportedError,
         TypeError,
-        ["np.polyadd", "np.add"],
-        {"function": "np.polyadd"},
+        ["np.nextafter", "np.spacing"],
+        {"function": "np.nextafter"},
+    ),
+    (
+        method_of_arrays,
+        errors.MissingMethodError,
+        AttributeError,
+        [".sort", "np.sort(numbers)"],
+        {"name": "sort"},
     ),
     (unknown_keyword, errors.UnsupportedError, TypeError, ["sum", "along", "axis"], None),
     (
@@ -291,7 +303,7 @@ def test_the_text_of_a_mistake(mistake, kind, builtin, words, data):
         (data_changed_before_backward, "loss.backward()"),
         (shapes_that_broadcast, "losses.mse(prediction, np.ones(4))"),
         (whole_number_weights, 'Value(np.array([0, 0]), name="weights")'),
-        (unsupported_function, "np.polyadd(numbers, numbers)"),
+        (unsupported_function, "np.nextafter(numbers, numbers)"),
         (entry_assigned, "numbers[0] = 5.0"),
     ],
     ids=lambda x: getattr(x, "__name__", None),

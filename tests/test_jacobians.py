@@ -4,13 +4,12 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
-from calls import of
+from calls import REAL_PRIMITIVES as PRIMITIVES, of
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from numeric import scale, slope
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, transforms
-from tinygrad_neuron.ops import PRIMITIVES
 
 RULED = [p for p in PRIMITIVES if any(p.rules)]
 few = settings(max_examples=settings.default.max_examples // 5)

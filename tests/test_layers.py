@@ -20,7 +20,7 @@ LAYERS = (
     {"containers"},
     {"graph"},
     {"ops", "floats"},
-    {"linalg", "checkpointing", "hooks"},
+    {"fft", "linalg", "checkpointing", "hooks"},
     {"backward", "doors", "numpy_functions"},
     {"value"},
     {"batching", "inspection", "nonfinite"},
@@ -189,7 +189,7 @@ def test_a_planted_import_is_caught(check, module, line):
 def test_importing_brings_numpy_and_nothing_else():
     """No extra is loaded until it is used, however many are installed."""
     new = in_a_fresh_interpreter(
-        "import sys, numpy, numpy.random\n"
+        "import sys, numpy, numpy.fft, numpy.random\n"
         "before = set(sys.modules)\n"
         f"import {PACKAGE}\n"
         "after = {name.partition('.')[0] for name in set(sys.modules) - before}\n"

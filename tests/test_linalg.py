@@ -769,12 +769,13 @@ def test_a_defective_matrix_is_refused():
         np.linalg.eigvals(a).sum().backward()
 
 
-def test_complex_eigenvalues_are_refused():
-    """A turn has none that are real."""
+def test_complex_eigenvalues_of_a_real_matrix():
+    """A turn has none that are real: i and -i, and i * t after a stretch by t."""
     turn = Value([[0.0, -1.0], [1.0, 0.0]])
-    for f in (np.linalg.eig, np.linalg.eigvals):
-        with pytest.raises(UnsupportedError, match="complex"):
-            f(turn)
+    values = np.linalg.eigvals(turn)
+    assert np.array_equal(np.sort_complex(values).data, [-1j, 1j])
+    (values.imag**2).sum().backward()
+    np.testing.assert_allclose(turn.grad, [[0.0, -2.0], [2.0, 0.0]], atol=1e-15)
 
 
 # --------------------------------------------------------------------------------- by name

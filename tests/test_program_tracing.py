@@ -247,6 +247,19 @@ def test_a_dict_is_read_by_its_keys():
     assert program_of(lambda p: p["w"] * 2.0)({"w": 1.0}).run({"w": 3.0}) == 6.0
 
 
+def test_complex_numbers():
+    """The gradient is the engine's, conjugates included; a number and an array."""
+
+    def f(z, w):
+        return np.abs(tn.exp(z) * w * z).sum()
+
+    z, w = 0.5 + 2.0j, np.array([1.0 - 1.0j, 2.0j])
+    ours = program_of(value_and_grad(f, (0, 1)))(1.0j, np.ones(2, complex)).run(z, w)
+    theirs = value_and_grad(f, (0, 1))(z, w)
+    for a, b in zip(leaves(ours), leaves(theirs), strict=True):
+        assert np.array_equal(a, b.data)
+
+
 def test_two_zeros():
     """An array of 0.0 and -0.0 is not one number throughout."""
     zeros = np.array([0.0, -0.0])

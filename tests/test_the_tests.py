@@ -17,7 +17,7 @@ from test_primitives import LAWS, RULED, check_slopes, each, result, same, seeds
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value
 
-TRAITS = ("elementwise", "steep", "scalar", "domains", "kink", "numpy", "broadcasts")
+TRAITS = ("elementwise", "steep", "holomorphic", "scalar", "domains", "kink", "numpy", "broadcasts")
 
 quickly = settings(
     max_examples=25,

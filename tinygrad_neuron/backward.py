@@ -21,6 +21,7 @@ from tinygrad_neuron.errors import (
     NoDerivativeError,
     NotScalarError,
     file_and_line,
+    imaginary_lost,
     name_of,
     short,
 )
@@ -29,13 +30,15 @@ from tinygrad_neuron.graph import (
     Array,
     Node,
     Primitive,
+    Rule,
     dtype_of,
+    is_complex,
     plain,
     primitive,
     tidy,
     unchanged,
 )
-from tinygrad_neuron.ops import astype, isnan, sum_to, where
+from tinygrad_neuron.ops import astype, conj, isnan, real, sum_to, where
 from tinygrad_neuron.ops.shape import shape_of
 
 
@@ -118,6 +121,7 @@ def shares_of(
         node.in_turn(g)
     y = node if feed else node._data
     args = inputs if feed else [x._data if isinstance(x, Node) else x for x in inputs]
+    turned = is_complex(node._data) and inputs and function.holomorphic
     shares = []
     for i, x in enumerate(inputs):
         if not isinstance(x, Node) or x.birth < since:
@@ -128,6 +132,8 @@ def shares_of(
         if rule is unchanged:
             share = g
         else:
+            if turned:
+                rule = _conjugated(rule)
             try:
                 share = rule(g, y, *args, **settings)
             except NoDerivativeError as error:
@@ -135,7 +141,7 @@ def shares_of(
             except (ArithmeticError, ValueError):  # Python's floats refuse 1/0
                 if feed or any(np.ndim(arg) for arg in args):
                     raise
-                share = rule(*map(np.float64, (g, y, *args)), **settings)  # NumPy's say inf
+                share = rule(*map(_as_numpy, (g, y, *args)), **settings)  # NumPy's say inf
             if function.steep:
                 share = excused(share, g)
         target = x._data
@@ -154,6 +160,19 @@ def shares_of(
     return shares
 
 
+def _conjugated(rule: Rule) -> Rule:
+    """What an input of a complex function is owed, from the rule with its complex derivative f'.
+
+    The gradient that points uphill is g * conj(f'), which is the conjugate of conj(g) * f'.
+    """
+    return lambda g, *args, **settings: conj(rule(conj(g), *args, **settings))
+
+
+def _as_numpy(x: Array) -> Array:
+    """A number as a NumPy scalar, which knows inf and nan."""
+    return np.asarray(x)[()]
+
+
 def _of_all(share: Array) -> Array:
     """What an input is owed that every one of a batch shared: all of their shares."""
     return share.total() if getattr(share, "batched", False) else share
@@ -161,14 +180,19 @@ def _of_all(share: Array) -> Array:
 
 def _moves(data: Array) -> bool:
     """Whether it is a number that can change a little: yes and no and counts cannot."""
-    return type(data) is float or (hasattr(data, "dtype") and data.dtype.kind == "f")
+    if type(data) is float:
+        return True
+    dtype = getattr(data, "dtype", None)
+    return type(data) is complex if dtype is None else dtype.kind in "fc"
 
 
 def _fitted(share: Array, x: Node, node: Node) -> Array:
-    """A share as its input keeps it: in its shape and precision."""
+    """A share as its input keeps it: in its shape and precision; of a real one the real part."""
     target = x._data
     if type(share) is type(target) is float:
         return share
+    if is_complex(share) and not is_complex(target):
+        share = real(share)  # it cannot move the other way
     given, wanted = shape_of(share), x.shape  # which of many is the shape of one
     if given != wanted:
         if not node.primitive.broadcasts or _misfit(given, wanted):  # type: ignore[union-attr]
@@ -209,6 +233,7 @@ def _owed_to_share(g: Array, y: Array, share: Array, owed: Array) -> Array:
     _owed_to_share,
     None,
     scalar=lambda share, owed: 0.0 if share != share and owed == 0.0 else share,
+    holomorphic=True,
     steep=False,
 )
 def unless_idle(share: Array, owed: Array) -> Array:
@@ -335,7 +360,11 @@ def seed_for(result: Node, seed: Array = None) -> Array:
     if seed is None:
         if shape:
             raise _not_scalar(result)
+        if is_complex(result):
+            raise _not_real(result)
         return tidy(np.ones((), dtype_of(result)))
+    if is_complex(seed) and not is_complex(result):
+        raise imaginary_lost(f"The seed of {name_of(result)}")
     seed = np.array(plain(seed), dtype=dtype_of(result))
     if seed.shape != shape:
         name = name_of(result)
@@ -347,6 +376,17 @@ def seed_for(result: Node, seed: Array = None) -> Array:
             wanted=shape,
         )
     return tidy(seed)
+
+
+def _not_real(result: Node) -> NotScalarError:
+    name = name_of(result, "result")
+    return NotScalarError(
+        f"{name} is complex, {short(result._data)}: its two parts have a gradient each.",
+        why="Descent needs one number to lower, and complex numbers have no order.",
+        hint=f"(abs({name}) ** 2).backward()   or   {name}.real.backward()   or   "
+        f"{name}.backward(seed=1.0), which is that of the real part",
+        shape=(),
+    )
 
 
 def _not_scalar(result: Node) -> NotScalarError:

@@ -83,13 +83,13 @@ class Batched(Value):
     item = tolist = backward = _refused
 
 
-@primitive(lambda g, y, x: apart(g), steep=False)
+@primitive(lambda g, y, x: apart(g), steep=False, holomorphic=True)
 def gathered(x: Array) -> Array:
     """A batch as one array: see `together`."""
     return x
 
 
-@primitive(lambda g, y, x: together(g), steep=False)
+@primitive(lambda g, y, x: together(g), steep=False, holomorphic=True)
 def spread_out(x: Array) -> Array:
     """An array as a batch: see `apart`."""
     return x
@@ -200,6 +200,11 @@ def _broadcast_to(function: Primitive, raw: Raw, moving: Moving, settings: Setti
     return np.broadcast_to(_padded(x, len(shape)), (len(x), *shape))
 
 
+def _as_it_is(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    """The settings count axes from the last one: a batch in front changes nothing."""
+    return function.forward(*raw, **settings)
+
+
 def _having(key: str, further_back: Callable[[Array, Any], Any]) -> Rule:
     """The same primitive, with this setting as it must be for data with one axis more in front."""
 
@@ -250,6 +255,9 @@ RULES: dict[Primitive, Rule] = {
     ops.scatter: _indexed,
     ops.sum_to: _sum_to,
     ops.broadcast_to: _broadcast_to,
+    ops.fourier: _as_it_is,
+    ops.half_spectrum: _as_it_is,
+    ops.from_half: _as_it_is,
     ops.sum: _having("axis", _axis),
     ops.mean: _having("axis", _axis),
     ops.max: _having("axis", _axis),

@@ -4,11 +4,18 @@ Both exist so that nothing happens unseen. Numbers written into a leaf reach the
 knows that older results are out of date; a gradient that is used before there is one says so.
 """
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import GradientNotComputedError, ImmutableError, name_of
+from tinygrad_neuron.errors import (
+    GradientNotComputedError,
+    ImmutableError,
+    MissingMethodError,
+    name_of,
+)
 
 
 class Data(np.ndarray[Any, Any]):
@@ -63,6 +70,58 @@ class Data(np.ndarray[Any, Any]):
             self.owner.data = new
         view: Data = self.owner.data
         return view
+
+
+@dataclass(frozen=True)
+class Missing:
+    """An attribute of NumPy's arrays that a Value does not have: it says what to type instead.
+
+    A `__getattr__` would say it as well, and make every other attribute of a Value slower to read.
+    """
+
+    name: str
+    instead: str
+    why: str
+
+    def __get__(self, value: object, owner: type) -> "Missing":
+        if value is None:
+            return self
+        raise MissingMethodError(
+            f"A Value has no .{self.name}, which NumPy's arrays have.",
+            why=self.why,
+            hint=re.sub(r"\bv\b", name_of(value, "v"), self.instead),
+            name=self.name,
+        )
+
+
+WRITES = "It would change the Value, and results that were computed from it need it as it was."
+MEMORY = "It is about numbers in memory, which hold no history."
+IN_MEMORY = (
+    *(
+        "__dlpack__",
+        "base",
+        "byteswap",
+        "ctypes",
+        "dump",
+        "dumps",
+        "flags",
+        "getfield",
+        "setfield",
+        "setflags",
+    ),
+    *("strides", "to_device", "tobytes", "tofile", "view"),
+)
+ONLY_ARRAYS = (
+    Missing("choose", "np.choose(places, [a, b])", "It reads its own entries as whole numbers."),
+    Missing("fill", "np.full_like(v, x)", WRITES),
+    Missing("itemset", "v.at[index].set(x)", WRITES),
+    Missing("partition", "np.partition(v, kth)", WRITES),
+    Missing("ptp", "np.ptp(v)", "NumPy 2 has it as a function only."),
+    Missing("put", "v.at[index].set(x)", WRITES),
+    Missing("resize", "np.resize(v, shape)", WRITES),
+    Missing("sort", "np.sort(v)", WRITES),
+    *(Missing(name, f"v.data.{name}", MEMORY) for name in IN_MEMORY),
+)
 
 
 class NotComputed:

@@ -137,13 +137,24 @@ class UnsupportedError(TinygradNeuronError, TypeError):
     code = "TN131"
 
 
+def imaginary_lost(what: str) -> UnsupportedError:
+    """The refusal to make a real number of a complex one by forgetting half of it."""
+    return UnsupportedError(
+        f"{what} is complex, and would have to become real.",
+        why="Its imaginary part would be lost without anybody seeing it.",
+        hint="z.real, z.imag or abs(z) says which real number is meant",
+    )
+
+
 def refuse(function: str, **settings: Any) -> None:
     """Raise for a keyword of NumPy's that was given, so is not None, and would be ignored."""
     for name, given in settings.items():
         if given is not None:
             raise UnsupportedError(
                 f"{function} does not take {name}={given!r:.60} for a Value.",
-                why="A keyword that is not understood would be ignored, and the result wrong.",
+                why="An array holds plain numbers: the gradient would stop there."
+                if name == "out"
+                else "A keyword that is not understood would be ignored, and the result wrong.",
                 hint=f"{function}(...) without {name}",
                 function=function,
             )
@@ -153,6 +164,12 @@ class ImmutableError(TinygradNeuronError, TypeError):
     """An attempt to change a Value that others were computed from, or that was computed."""
 
     code = "TN132"
+
+
+class MissingMethodError(TinygradNeuronError, AttributeError):
+    """A method or an attribute of NumPy's arrays that a Value does not have."""
+
+    code = "TN137"
 
 
 class RuleError(TinygradNeuronError, TypeError):

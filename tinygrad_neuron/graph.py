@@ -21,9 +21,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from tinygrad_neuron.errors import RuleError, UnsupportedError, caller, place
+from tinygrad_neuron.errors import RuleError, UnsupportedError, caller, place, short
 
-# A float, an ndarray or a Node: a rule cannot tell which it was given, and that is the point.
+# A number, an ndarray or a Node: a rule cannot tell which it was given, and that is the point.
 Array = Any
 Rule = Callable[..., Array]
 
@@ -39,7 +39,7 @@ class Node:
 
     | slot | holds |
     |---|---|
-    | `_data` | a Python float, or a NumPy array |
+    | `_data` | a Python float or complex, or a NumPy array |
     | `primitive` | the function that made it; `None` for a leaf |
     | `inputs` | what it was made from, in order: nodes and plain constants |
     | `settings` | the keyword arguments |
@@ -184,13 +184,26 @@ def dtype_of(x: Array) -> "np.dtype[Any]":
     return data.dtype if isinstance(data, (np.ndarray, np.generic)) else np.asarray(data).dtype
 
 
+def is_complex(x: Array) -> bool:
+    """Whether the numbers in it are complex by their dtype, whatever their imaginary parts."""
+    if isinstance(x, Node):
+        x = x._data
+    dtype = getattr(x, "dtype", None)
+    return type(x) is complex if dtype is None else dtype.kind == "c"
+
+
 def tidy(data: Array) -> Array:
-    """A result as a node keeps it: float64 scalars become Python floats, 5 times faster to use."""
+    """A result as a node keeps it: float64 scalars become Python floats, 5 times faster to use.
+
+    Complex ones become Python's complex, which are weak beside complex64 as floats are.
+    """
     if type(data) is np.ndarray and data.ndim:
         return data
     if isinstance(data, np.ndarray):
         data = data[()]
-    return float(data) if type(data) is np.float64 else data
+    if type(data) is np.float64:
+        return float(data)
+    return complex(data) if type(data) is np.complex128 else data
 
 
 def history(*results: Node) -> list[Node]:
@@ -373,6 +386,7 @@ class Primitive:
         elementwise: bool = False,
         broadcasts: bool = False,
         steep: bool = True,
+        holomorphic: bool | None = None,
         scalar: Any = None,
         domains: tuple[Domain, ...] = (),
         kink: str = "",
@@ -384,6 +398,10 @@ class Primitive:
         self.elementwise = elementwise
         self.broadcasts = broadcasts or elementwise  # the sweep adds up what was stretched
         self.steep = steep  # may a slope be inf or nan? Then the zero-cotangent rule looks after it
+        # True: a rule with the complex derivative, which the sweep conjugates; False: a rule that
+        # says itself what a complex input is owed; None: a rule for real numbers only
+        self.holomorphic = holomorphic
+        self.real_only = holomorphic is None and any(rules)
         self.scalar = scalar  # the same function for Python floats
         self.domains, self.kink = domains, kink  # where it is defined, and the slope at corners
         self.numpy = numpy  # the functions of NumPy's it stands for
@@ -453,6 +471,8 @@ class Primitive:
             if floats and type(x) is not float:
                 floats = False
             raw.append(x)
+        if self.real_only and kind is not None and not floats:
+            self._refuse_complex(raw)
         if floats:
             data = self._of_floats(raw)
         elif kind is not None and kind.batched:
@@ -474,6 +494,18 @@ class Primitive:
         if floats and self.short:
             node._a, node._b = (*inputs, None)[:2]
         return node
+
+    def _refuse_complex(self, raw: Sequence[Array]) -> None:
+        """Raise for complex numbers: the rule was written for real ones, and would be wrong."""
+        for x in raw:
+            if is_complex(x):
+                raise UnsupportedError(
+                    f"{self.name} has no derivative rule for complex numbers: {short(x)}.",
+                    why="Its rule is about real numbers, and of complex ones would be wrong.",
+                    hint=f"{self.name} of abs(z), of z.real and of z.imag;  in a declaration, "
+                    "holomorphic=True if the rule holds for complex numbers too",
+                    function=self.name,
+                )
 
     def _of_floats(self, raw: Sequence[float]) -> Array:
         try:
@@ -557,7 +589,8 @@ def primitive(*rules: Rule | None, **traits: Any) -> Callable[[Callable[..., Arr
     """Declare a function whole: its rules, and on the next lines the function.
 
     `numpy=` names the NumPy function it stands for; `steep=False` promises that no slope is ever
-    inf or nan, whatever the input.
+    inf or nan, whatever the input; `holomorphic=True` that the function has a complex derivative
+    and the rule is made of it. Without a word on that, complex Values are refused.
     """
     return lambda forward: Primitive(forward, rules, **traits)
 

@@ -52,7 +52,7 @@ def _seen(g: Array, y: Array, x: Array, look: Look) -> Array:
     return np.array(changed) if isinstance(changed, np.ndarray) else changed
 
 
-@elementwise(_seen, steep=False)
+@elementwise(_seen, steep=False, holomorphic=False)
 def on_grad(x: Array, *, look: Look) -> Array:
     """x as it is; `look` is called with its gradient when that is complete."""
     return x

@@ -121,7 +121,7 @@ def _named(function: Callable[..., Any], args: tuple[Any, ...]) -> list[Any]:
 
 
 def _leaf(x: Any, *, name: str) -> Any:
-    moves = isinstance(x, float) or getattr(x, "dtype", np.dtype(int)).kind in "fc"
+    moves = isinstance(x, float | complex) or getattr(x, "dtype", np.dtype(int)).kind in "fc"
     return Value(x, name=name) if moves and not isinstance(x, Node) else x
 
 

@@ -18,12 +18,20 @@ import numpy as np
 from tinygrad_neuron.backward import own, seed_for, sweep
 from tinygrad_neuron.batching import Batched, apart, is_open, one_batch, together
 from tinygrad_neuron.containers import alongside, leaves, mapped, parts, rebuilt
-from tinygrad_neuron.errors import GradientShapeError, LeftGraphError, NotScalarError
+from tinygrad_neuron.errors import (
+    GradientShapeError,
+    LeftGraphError,
+    NotScalarError,
+    UnsupportedError,
+    imaginary_lost,
+    short,
+)
 from tinygrad_neuron.floats import NUMBERS, sweep_floats
 from tinygrad_neuron.graph import (
     Array,
     Node,
     history,
+    is_complex,
     no_grad,
     paused,
     recording,
@@ -31,7 +39,18 @@ from tinygrad_neuron.graph import (
     tidy,
 )
 from tinygrad_neuron.hooks import OnlyBackwardError, forward
-from tinygrad_neuron.ops import positive, reshape, stack, stop_gradient, take, transpose
+from tinygrad_neuron.ops import (
+    conj,
+    conjugate,
+    imag,
+    positive,
+    real,
+    reshape,
+    stack,
+    stop_gradient,
+    take,
+    transpose,
+)
 from tinygrad_neuron.ops.shape import ndim_of, shape_of
 from tinygrad_neuron.value import Value
 
@@ -177,6 +196,10 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
     All rows come out of one batched sweep; where there are fewer columns than rows, all columns, by
     pulling the pullback back.
+
+    A row of a real result is its gradient, also by a complex argument. Of a complex result the
+    answer is the complex derivative: by a real argument, or by a complex one where there is one;
+    `UnsupportedError` (TN131) where the result goes through abs, conj and the like.
     """
 
     def jacobian_of(*args: Any, **settings: Any) -> Any:
@@ -187,7 +210,8 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
         def partials(y: Any) -> Any:
             narrow = sum(x.size for x in xs) < _one_value(y).size
-            found = (_columns if narrow else _rows)(y, xs, since, _watched(since, [y]))
+            way = _columns if narrow else _rows
+            found = _partials(way, y, xs, since, _watched(since, [y]))
             return _as_asked(rebuilt(chosen, found), argnums)
 
         return mapped(partials, result)
@@ -204,8 +228,26 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
     >>> hessian(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
     Value([[6.0, 0.0],
      [0.0, 12.0]])
+
+    Raises `UnsupportedError` (TN131) for a complex argument: there `hvp` gives products.
     """
-    return jacobian(grad(f, argnums), argnums)
+    second = jacobian(grad(f, argnums), argnums)
+
+    def hessian_of(*args: Any, **settings: Any) -> Any:
+        chosen = [args[i] for i in _chosen(argnums, len(args))]
+        if any(is_complex(x) for x in leaves(chosen)):
+            raise _no_hessian()
+        return second(*args, **settings)
+
+    return hessian_of
+
+
+def _no_hessian() -> UnsupportedError:
+    return UnsupportedError(
+        "The hessian by a complex number is not one complex number.",
+        why="Its gradient moves with the real and the imaginary part, each in its own way.",
+        hint="hessian(lambda xy: f(xy[0] + 1j * xy[1]))   or   hvp, which is right for both",
+    )
 
 
 def hvp(f: Function, args: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
@@ -312,6 +354,14 @@ def _pair(y: Any) -> tuple[Any, Any]:
 
 def _one_number(y: Any) -> Value:
     y = _one_value(y)
+    if is_complex(y):
+        raise NotScalarError(
+            f"The function returned {short(y._data)}, which is complex; "
+            "a gradient is of one real number.",
+            why="A complex number has two parts, with a gradient each, and no order.",
+            hint="return abs(y) ** 2, y.real or y.imag;  jacobian gives the complex derivative",
+            shape=y.shape,
+        )
     if y.shape:
         raise NotScalarError(
             f"The function returned shape {y.shape}; a gradient is of one number.",
@@ -382,15 +432,22 @@ def _pulled(
     """What each x is owed when each y is owed its weight: the slopes of the weighted sum."""
     suited = [_suited(weight, y) for y, weight in zip(ys, weights, strict=True)]
     with recording(), np.errstate(all="ignore"):  # the sum itself, which may be inf, is not used
-        parts = [(y * weight).sum() for y, weight in zip(ys, suited, strict=True)]
+        parts = [_weighed(y, weight) for y, weight in zip(ys, suited, strict=True)]
         total = sum(parts[1:], parts[0]) if parts else Value(0.0)
     record = record or any(isinstance(weight, Node) for weight in suited)
     owed = sweep(total, seed_for(total), since=since, record=record, wanted=set(xs))
     return _answers(owed, xs)
 
 
+def _weighed(y: Value, weight: Array) -> Value:
+    """The real number whose gradient by y is the weight."""
+    return real(y * conj(weight)).sum() if is_complex(y) else (y * weight).sum()
+
+
 def _suited(weight: Any, y: Value) -> Array:
     """A cotangent or a tangent in the shape and precision of its Value."""
+    if is_complex(weight) and not is_complex(y):
+        raise imaginary_lost("A cotangent or a tangent of what is real")
     if shape_of(weight) != y.shape:
         raise GradientShapeError(
             f"A weight has shape {shape_of(weight)}, and what it weighs has {y.shape}.",
@@ -408,10 +465,57 @@ def _stand_ins(ys: Sequence[Value]) -> list[Value]:
 
     But a sum of them that is 0 would excuse infinite slopes: of whole multiples of these, none is.
     """
-    ends = np.cumsum([y.size for y in ys], dtype=int)
-    numbers = (np.cos(np.arange(end - y.size, end) + 1.0) for y, end in zip(ys, ends, strict=True))
-    shaped = (n.astype(y.dtype).reshape(y.shape) for y, n in zip(ys, numbers, strict=True))
+    counts = [y.size * (1 + is_complex(y)) for y in ys]
+    ends = np.cumsum(counts, dtype=int)
+    numbers = (np.cos(np.arange(end - n, end) + 1.0) for n, end in zip(counts, ends, strict=True))
+    pieces = (n.view(complex) if is_complex(y) else n for y, n in zip(ys, numbers, strict=True))
+    shaped = (n.astype(y.dtype).reshape(y.shape) for y, n in zip(ys, pieces, strict=True))
     return [Value.made(tidy(n), None) for n in shaped]
+
+
+Way = Callable[[Value, list[Value], int, bool], list[Value]]
+
+
+def _partials(way: Way, y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
+    """The Jacobian, backward or forward; a complex result has two parts, each with its own."""
+    if not is_complex(y):
+        return way(y, xs, since, record)
+    _refuse_not_holomorphic(y, xs)
+    with recording():
+        pieces = [real(y)] if all(map(is_complex, xs)) else [real(y), imag(y)]
+    each = [way(piece, xs, since, record) for piece in pieces]
+    with recording() if record else no_grad():
+        pairs = zip(each[0], each[-1], strict=True)
+        return [conj(a) if is_complex(a) else a + 1j * b for a, b in pairs]
+
+
+def _refuse_not_holomorphic(y: Value, xs: list[Value]) -> None:
+    """Raise where y has no complex derivative by a complex x; conj of conj is no obstacle."""
+    mirrored: dict[Node, bool] = {x: False for x in xs if is_complex(x)}  # moves with its conj?
+    for node in history(y):
+        if node in mirrored or node.primitive is None:
+            continue
+        turns = node.primitive is conjugate
+        ways = {
+            mirrored[x] ^ turns
+            for i, x in enumerate(node.inputs)
+            if isinstance(x, Node) and x in mirrored and node.primitive.rule(i)
+        }
+        if len(ways) > 1 or (ways and not (turns or node.primitive.holomorphic)):
+            raise _not_holomorphic(node.primitive.name)
+        if ways:
+            mirrored[node] = ways.pop()
+    if mirrored.get(y):
+        raise _not_holomorphic(conjugate.name)
+
+
+def _not_holomorphic(function: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"The result has no complex derivative: it goes through {function}.",
+        why="It moves with the real and the imaginary part, each in its own way.",
+        hint="jacobian of f(z).real and of f(z).imag, whose rows are gradients",
+        function=function,
+    )
 
 
 def _rows(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]:
@@ -433,7 +537,7 @@ def _columns(y: Value, xs: list[Value], since: int, record: bool) -> list[Value]
             shares = _pulled([y], us, xs, since, True)
     except OnlyBackwardError:
         return _rows(y, xs, since, record)
-    columns = (_rows(share, us, begun, record)[0] for share in shares)
+    columns = (_partials(_rows, share, us, begun, record)[0] for share in shares)
     return [_exchanged(column, x.ndim) for column, x in zip(columns, xs, strict=True)]
 
 

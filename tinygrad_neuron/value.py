@@ -11,12 +11,13 @@ import numpy as np
 
 from tinygrad_neuron import ops
 from tinygrad_neuron.backward import backward
-from tinygrad_neuron.doors import Data, NotComputed
+from tinygrad_neuron.doors import ONLY_ARRAYS, Data, NotComputed
 from tinygrad_neuron.errors import (
     GradientShapeError,
     ImmutableError,
     IntegerWeightError,
     LeftGraphError,
+    imaginary_lost,
     name_of,
     short,
 )
@@ -29,7 +30,9 @@ from tinygrad_neuron.graph import (
     first_node,
     from_rows,
     frozen,
+    is_complex,
     leaves_behind,
+    only,
     plain,
     tick,
     tidy,
@@ -39,13 +42,15 @@ from tinygrad_neuron.hooks import Look, on_grad
 from tinygrad_neuron.numpy_functions import call_function, call_ufunc
 from tinygrad_neuron.ops.indexing import At, plain_index
 
+SCALARS = (float, complex)  # what a single number of full precision is inside
+
 
 class Value(Node):
     """A number or an array that remembers how it was made, and so can tell its gradient.
 
     Made from a number, an array or (nested) lists of numbers it is a *leaf*: something to
     differentiate by. Made by an operation it knows its inputs. A single number is a Python float
-    inside; an array keeps its floating dtype and is copied.
+    or complex inside; an array keeps its floating or complex dtype and is copied.
 
     >>> w = Value(3.0, name="w")
     >>> loss = (w * 256 - 1492) ** 2
@@ -113,8 +118,10 @@ class Value(Node):
 
     def _renewed(self, new: Any) -> Array:
         """New data for this leaf: a copy, in the old shape and dtype."""
-        if type(self._data) is float and np.ndim(new) == 0:
-            return float(new)
+        if is_complex(new) and not is_complex(self):
+            raise imaginary_lost(f"What is written into {name_of(self)}, which is real,")
+        if type(self._data) in SCALARS and np.ndim(new) == 0:
+            return type(self._data)(new)
         fresh = np.array(new, dtype=self.dtype)  # refuses a Value that depends on a leaf
         if fresh.shape != self.shape:
             raise GradientShapeError(
@@ -142,7 +149,7 @@ class Value(Node):
     def grad(self, new: Any) -> None:
         if new is None or isinstance(new, NotComputed):
             self._grad = None
-        elif np.ndim(plain(new)) == 0:
+        elif np.ndim(plain(new)) == 0 and is_complex(new) <= is_complex(self):
             self._grad = tidy(np.full(self.shape, plain(new), self.dtype))
         else:
             self._grad = self._renewed(plain(new))
@@ -162,6 +169,26 @@ class Value(Node):
         return math.prod(self.shape)
 
     @property
+    def itemsize(self) -> int:
+        """How many bytes an entry takes."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes all entries take."""
+        return self.size * self.itemsize
+
+    @property
+    def flat(self) -> "Value":
+        """All entries in a row, to go through or to index."""
+        return ops.ravel(self)
+
+    @property
+    def device(self) -> str:
+        """Where the numbers are: "cpu", as NumPy says of its arrays."""
+        return "cpu"
+
+    @property
     def dtype(self) -> "np.dtype[Any]":
         """The NumPy dtype; float64 for a Python float."""
         return dtype_of(self)
@@ -170,6 +197,16 @@ class Value(Node):
     def T(self) -> "Value":  # noqa: N802  # NumPy's name
         """The transpose."""
         return ops.transpose(self)
+
+    @property
+    def real(self) -> "Value":
+        """The real part; of a real Value all of it."""
+        return ops.real(self)
+
+    @property
+    def imag(self) -> "Value":
+        """The imaginary part; of a real Value 0."""
+        return ops.imag(self)
 
     def item(self) -> Any:
         """The number as plain Python: an explicit way out of the graph."""
@@ -380,6 +417,7 @@ class Value(Node):
         """`v.at[index].set(x)`, `.add`, `.multiply`, `.max`, `.min`: changed copies of v."""
         return At(self)
 
+    conj = conjugate = unary_method(ops.conjugate)
     argpartition = ops.argpartition
     argsort = ops.argsort
     copy = ops.copy
@@ -405,6 +443,9 @@ class Value(Node):
 
     def __iter__(self) -> Iterator["Value"]:
         return (self[i] for i in range(len(self)))
+
+    def __contains__(self, x: Any) -> bool:
+        return bool(np.any(only(self) == only(x)))
 
     def __getitem__(self, index: Any) -> "Value":
         return ops.take(self, index=plain_index(index))
@@ -447,7 +488,7 @@ class Value(Node):
 
     def _leaving(self, how: str) -> Array:
         """The plain data, if no gradient is lost with it."""
-        if self.dtype.kind == "f" and any(True for _ in leaves_behind(self)):
+        if self.dtype.kind in "fc" and any(True for _ in leaves_behind(self)):
             raise _left_graph(self, how)
         return self._data
 
@@ -456,7 +497,8 @@ class Value(Node):
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name else ""
         grad = "" if self.gradient is None else f", grad={_text(self.gradient)}"
-        dtype = "" if self.dtype in (np.float64, np.bool_) else f", dtype={self.dtype}"
+        usual = self.dtype in (np.float64, np.complex128, np.bool_)
+        dtype = "" if usual else f", dtype={self.dtype}"
         return f"{type(self).__name__}({_text(self._data)}{dtype}{name}{grad})"
 
     def __str__(self) -> str:
@@ -490,6 +532,10 @@ class Value(Node):
         return call_function(function, args, settings)
 
 
+for missing in ONLY_ARRAYS:
+    setattr(Value, missing.name, missing)
+
+
 # ------------------------------------------------------------------------------ making leaves
 
 
@@ -503,7 +549,7 @@ def _stacked(nested: Any) -> Node:
 
 
 def _leaf_data(data: Any, name: str | None) -> Array:
-    """A leaf's own copy of what a person handed over: a float, or a floating array."""
+    """A leaf's own copy of what a person handed over: a number, or an array that can move."""
     if isinstance(data, int | float) and not isinstance(data, np.generic):
         return float(data)
     array = data if type(data) is np.ndarray and frozen(data) else np.array(data)
@@ -512,7 +558,7 @@ def _leaf_data(data: Any, name: str | None) -> Array:
         array = array.astype(np.float64)
     elif whole:
         raise _whole_numbers(array, name)
-    elif array.dtype.kind != "f":
+    elif array.dtype.kind not in "fc":
         raise IntegerWeightError(
             f"A Value holds floating-point numbers; this is {array.dtype}.",
             why=f"It was made from {type(data).__name__} {str(data)[:60]!r}.",
@@ -541,6 +587,8 @@ def _text(data: Any) -> str:
 
 
 def _one(x: Any) -> str:
+    if is_complex(x):
+        return str(x).strip("()")
     return str(x.item() if x.dtype != np.float32 else x) if isinstance(x, np.generic) else repr(x)
 
 

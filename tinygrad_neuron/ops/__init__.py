@@ -18,6 +18,7 @@ from tinygrad_neuron.ops.angles import (
     direction as direction,
     hypot as hypot,
     i0 as i0,
+    inverse_power as inverse_power,
     leg as leg,
     rad2deg as rad2deg,
     sinc as sinc,
@@ -26,6 +27,8 @@ from tinygrad_neuron.ops.angles import (
 )
 from tinygrad_neuron.ops.arrange import (
     append as append,
+    apply_along_axis as apply_along_axis,
+    apply_over_axes as apply_over_axes,
     array_split as array_split,
     atleast_1d as atleast_1d,
     atleast_2d as atleast_2d,
@@ -80,16 +83,38 @@ from tinygrad_neuron.ops.choosing import (
     extract as extract,
     flatnonzero as flatnonzero,
     full_like as full_like,
+    intersect1d as intersect1d,
     nonzero as nonzero,
     ones_like as ones_like,
     partition as partition,
     piecewise as piecewise,
     select_first as select_first,
+    setdiff1d as setdiff1d,
+    setxor1d as setxor1d,
     sort as sort,
     take_along_axis as take_along_axis,
     take_entries as take_entries,
+    union1d as union1d,
     unique as unique,
+    unique_all as unique_all,
+    unique_counts as unique_counts,
+    unique_inverse as unique_inverse,
+    unique_values as unique_values,
     zeros_like as zeros_like,
+)
+from tinygrad_neuron.ops.complex_numbers import (
+    angle as angle,
+    iscomplex as iscomplex,
+    iscomplexobj as iscomplexobj,
+    isreal as isreal,
+    isrealobj as isrealobj,
+    real_if_close as real_if_close,
+    sort_complex as sort_complex,
+)
+from tinygrad_neuron.ops.counting import (
+    bincount as bincount,
+    histogram as histogram,
+    histogram_bin_edges as histogram_bin_edges,
 )
 from tinygrad_neuron.ops.decompositions import (
     cholesky as cholesky,
@@ -130,6 +155,7 @@ from tinygrad_neuron.ops.elementwise import (
     less_equal as less_equal,
     log as log,
     log1p as log1p,
+    logged_power as logged_power,
     logical_and as logical_and,
     logical_not as logical_not,
     logical_or as logical_or,
@@ -146,6 +172,7 @@ from tinygrad_neuron.ops.elementwise import (
     select as select,
     sigmoid as sigmoid,
     sign as sign,
+    signum as signum,
     sin as sin,
     softplus as softplus,
     sqrt as sqrt,
@@ -153,7 +180,19 @@ from tinygrad_neuron.ops.elementwise import (
     stop_gradient as stop_gradient,
     subtract as subtract,
     tanh as tanh,
+    unit as unit,
     where as where,
+)
+from tinygrad_neuron.ops.fft import (
+    fourier as fourier,
+    from_half as from_half,
+    half_spectrum as half_spectrum,
+)
+from tinygrad_neuron.ops.folds import running_max as running_max
+from tinygrad_neuron.ops.grids import (
+    geomspace as geomspace,
+    linspace as linspace,
+    logspace as logspace,
 )
 from tinygrad_neuron.ops.indexing import (
     add_at as add_at,
@@ -191,13 +230,34 @@ from tinygrad_neuron.ops.measures import (
     det as det,
     euclidean as euclidean,
     logabsdet as logabsdet,
+    magnitude as magnitude,
     matrix_norm as matrix_norm,
     matrix_rank as matrix_rank,
     norm as norm,
     power_norm as power_norm,
     signdet as signdet,
     slogdet as slogdet,
+    unitdet as unitdet,
     vector_norm as vector_norm,
+)
+from tinygrad_neuron.ops.parts import (
+    conj as conj,
+    conjugate as conjugate,
+    imag as imag,
+    real as real,
+)
+from tinygrad_neuron.ops.polynomials import (
+    poly as poly,
+    polyadd as polyadd,
+    polyder as polyder,
+    polydiv as polydiv,
+    polyfit as polyfit,
+    polyint as polyint,
+    polymul as polymul,
+    polysub as polysub,
+    polyval as polyval,
+    roots as roots,
+    vander as vander,
 )
 from tinygrad_neuron.ops.powers import (
     cbrt as cbrt,
@@ -271,6 +331,8 @@ from tinygrad_neuron.ops.softmax import (
 )
 from tinygrad_neuron.ops.statistics import (
     average as average,
+    corrcoef as corrcoef,
+    cov as cov,
     median as median,
     nancumprod as nancumprod,
     nanmax as nanmax,

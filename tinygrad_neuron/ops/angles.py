@@ -10,18 +10,13 @@ import math
 
 import numpy as np
 
-from tinygrad_neuron.graph import Array, Domain, elementwise
-from tinygrad_neuron.ops.elementwise import AT_ZERO, multiply, sqrt, where
+from tinygrad_neuron.graph import Array, Domain, elementwise, is_complex
+from tinygrad_neuron.ops.elementwise import AT_ZERO, multiply, or_one, sech2, sqrt
 
 WITHIN_ONE = Domain(low=-1.0, high=1.0)
 
 
 # ------------------------------------------------------------------------- right triangles
-
-
-def _or_one(r: Array) -> Array:
-    """A length to divide by: 1 for the one that is 0."""
-    return where(r == 0.0, 1.0, r)
 
 
 @elementwise(
@@ -39,7 +34,7 @@ def hypot(a: Array, b: Array) -> Array:
 
 def _turned(g: Array, a: Array, b: Array) -> Array:
     """g per length of (a, b), as far as b points."""
-    return g * direction(b, a) / _or_one(hypot(a, b))
+    return g * direction(b, a) / or_one(hypot(a, b))
 
 
 @elementwise(
@@ -67,8 +62,37 @@ def _from_afar(a: Array, b: Array) -> Array:
 
 
 @elementwise(
-    lambda g, y, a, b: _turned(g, a, b),
-    lambda g, y, a, b: -_turned(g, b, a),
+    lambda g, y, a, b, order, part: _owed_by_inverse(g, a, b, order, 1 - part, 2 * part - 1),
+    lambda g, y, a, b, order, part: _owed_by_inverse(g, a, b, order, part, 1),
+    domains=(AT_ZERO, AT_ZERO),
+    kink="a jump at (0, 0): value and slopes 0",
+)
+def inverse_power(a: Array, b: Array, *, order: int = 1, part: int = 0) -> Array:
+    """The real part (0) or the imaginary part (1) of (b + ia)**-order, and 0 at the origin.
+
+    They are the derivatives of arctan2, of all orders, and each other's: written as quotients they
+    would be differences of what overflows below 1e-154.
+    """
+    r = np.hypot(a, b)
+    r = np.where(r == 0.0, 1.0, r)
+    sine, cosine = direction(a, b), direction(b, a)
+    real, imaginary = cosine, -sine
+    for _ in range(order - 1):
+        real, imaginary = real * cosine + imaginary * sine, imaginary * cosine - real * sine
+    y = imaginary if part else real
+    for _ in range(order):
+        y = y / r
+    return y
+
+
+def _owed_by_inverse(g: Array, a: Array, b: Array, order: int, part: int, sign: int) -> Array:
+    """d/dz z**-n = -n z**-(n + 1); a stands at i, which exchanges the parts."""
+    return -sign * order * g * inverse_power(a, b, order=order + 1, part=part)
+
+
+@elementwise(
+    lambda g, y, a, b: g * inverse_power(a, b),
+    lambda g, y, a, b: g * inverse_power(a, b, part=1),
     scalar=math.atan2,
     numpy=(np.arctan2,),
     domains=(AT_ZERO, Domain()),
@@ -81,6 +105,7 @@ def arctan2(a: Array, b: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: -g * x / y,
+    holomorphic=True,
     scalar=lambda x: math.sqrt((1.0 - x) * (1.0 + x)),
     domains=(WITHIN_ONE,),
 )
@@ -89,6 +114,8 @@ def leg(x: Array) -> Array:
 
     A primitive because its slope, written with (1 - x) and (1 + x), cancels near 0.
     """
+    if is_complex(x):  # on the side of its branch cuts that the sign of a zero says
+        return np.sqrt(1.0 - x) * np.sqrt(1.0 + x)
     return np.sqrt((1.0 - x) * (1.0 + x))
 
 
@@ -96,7 +123,8 @@ def leg(x: Array) -> Array:
 
 
 @elementwise(
-    lambda g, y, x: g * (1.0 + y * y),
+    lambda g, y, x: g * (sech2(1j * x) if is_complex(x) else 1.0 + y * y),
+    holomorphic=True,
     scalar=math.tan,
     numpy=(np.tan,),
     domains=(Domain(low=-0.5 * math.pi, high=0.5 * math.pi),),
@@ -108,6 +136,7 @@ def tan(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: g / leg(x),
+    holomorphic=True,
     scalar=math.asin,
     numpy=(np.arcsin,),
     domains=(WITHIN_ONE,),
@@ -119,6 +148,7 @@ def arcsin(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: -g / leg(x),
+    holomorphic=True,
     scalar=math.acos,
     numpy=(np.arccos,),
     domains=(WITHIN_ONE,),
@@ -133,8 +163,14 @@ def _over_square(g: Array, side: Array) -> Array:
     return g / side / side
 
 
+def _with_one(x: Array) -> Array:
+    """sqrt(1 + x*x): the long side of the triangle over 1 and x."""
+    return leg(1j * x) if is_complex(x) else hypot(1.0, x)
+
+
 @elementwise(
-    lambda g, y, x: _over_square(g, hypot(1.0, x)),
+    lambda g, y, x: _over_square(g, _with_one(x)),
+    holomorphic=True,
     scalar=math.atan,
     numpy=(np.arctan,),
 )
@@ -158,6 +194,7 @@ def rad2deg(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: g * cosh(x),
+    holomorphic=True,
     scalar=math.sinh,
     numpy=(np.sinh,),
 )
@@ -168,6 +205,7 @@ def sinh(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: g * sinh(x),
+    holomorphic=True,
     scalar=math.cosh,
     numpy=(np.cosh,),
 )
@@ -177,7 +215,8 @@ def cosh(x: Array) -> Array:
 
 
 @elementwise(
-    lambda g, y, x: g / hypot(1.0, x),
+    lambda g, y, x: g / _with_one(x),
+    holomorphic=True,
     scalar=math.asinh,
     numpy=(np.arcsinh,),
 )
@@ -188,6 +227,7 @@ def arcsinh(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: g / sqrt(x - 1.0) / sqrt(x + 1.0),
+    holomorphic=True,
     scalar=math.acosh,
     numpy=(np.arccosh,),
     domains=(Domain(low=1.0),),
@@ -199,6 +239,7 @@ def arccosh(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: _over_square(g, leg(x)),
+    holomorphic=True,
     scalar=math.atanh,
     numpy=(np.arctanh,),
     domains=(WITHIN_ONE,),
@@ -213,6 +254,7 @@ def arctanh(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x, order: g * sinc(x, order=order + 1),
+    holomorphic=True,
     numpy=(np.sinc,),
 )
 def sinc(x: Array, *, order: int = 0) -> Array:
@@ -242,7 +284,7 @@ def _sinc_near(z: Array, order: int) -> Array:
 
 def _sinc_far(x: Array, order: int) -> Array:
     """Derivatives of sin(z) / z at z = pi x: the angle is reduced before pi rounds it."""
-    z, turn = np.pi * x, np.pi * (x - 2.0 * np.rint(0.5 * x))
+    z, turn = np.pi * x, np.pi * (x - 2.0 * np.rint(0.5 * np.real(x)))
     waves = np.sin(turn), np.cos(turn), -np.sin(turn), -np.cos(turn)
     y = waves[0] / z
     for k in range(1, order + 1):

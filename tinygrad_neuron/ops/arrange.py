@@ -17,11 +17,14 @@ from tinygrad_neuron.ops.reductions import max, mean, min, sum
 from tinygrad_neuron.ops.shape import (
     broadcast_to,
     concatenate,
+    expand_dims,
     ndim_of,
     reshape,
     shape_of,
+    stack,
     transpose,
 )
+from tinygrad_neuron.ops.statistics import median
 
 
 def _everywhere(shape: Sequence[int]) -> Any:
@@ -318,10 +321,42 @@ def copy(a: Array, order: str = "K", subok: bool = False) -> Array:
     return positive(a)
 
 
+# ------------------------------------------------------------------------- row after row
+
+
+def apply_along_axis(
+    func1d: Callable[..., Array], axis: int, arr: Array, *args: Any, **kwargs: Any
+) -> Array:
+    """What a function makes of each row along an axis, in place of the row."""
+    axis = _axis_of(arr, axis)
+    rows = moveaxis(arr, axis, -1)
+    places = shape_of(rows)[:-1]
+    made = [func1d(take(rows, index=place), *args, **kwargs) for place in np.ndindex(*places)]
+    if not made:
+        raise ValueError(f"apply_along_axis of an array without rows, shape {shape_of(arr)}")
+    inner = shape_of(made[0])
+    y = reshape(stack(made), shape=places + inner)
+    return moveaxis(y, range(-len(inner), 0), range(axis, axis + len(inner))) if inner else y
+
+
+def apply_over_axes(func: Callable[..., Array], a: Array, axes: Any) -> Array:
+    """A function of an array and an axis, applied axis after axis; the axes stay, with length 1."""
+    for axis in np.atleast_1d(axes).tolist():
+        axis = _axis_of(a, axis)
+        y = func(a, axis)
+        a = y if ndim_of(y) == ndim_of(a) else expand_dims(y, axis=axis)
+    return a
+
+
 # ------------------------------------------------------------------------------------ padding
 
 COPYING = {"edge", "reflect", "symmetric", "wrap"}
-STATISTICS = {"maximum": max, "minimum": min, "mean": mean}
+STATISTICS: dict[str, Callable[..., Array]] = {
+    "maximum": max,
+    "minimum": min,
+    "mean": mean,
+    "median": median,
+}
 KEYWORD: dict[str, tuple[str, Any]] = {  # the one that a mode takes, and what it is otherwise
     "constant": ("constant_values", 0),
     "linear_ramp": ("end_values", 0),
@@ -336,8 +371,8 @@ KEYWORD: dict[str, tuple[str, Any]] = {  # the one that a mode takes, and what i
 def pad(array: Array, pad_width: Any, mode: Any = "constant", **settings: Any) -> Array:
     """The array with a border, axis after axis, in all of NumPy's modes that say what is in it.
 
-    The values of a border may be Values too. Raises `UnsupportedError` (TN131) for the modes
-    "median" and "empty", for functions, and for reflection with a changed sign ("odd").
+    The values of a border may be Values too. Raises `UnsupportedError` (TN131) for the mode
+    "empty", for functions, and for reflection with a changed sign ("odd").
     """
     setting = _padding(mode, settings)
     widths = _for_each_side(array, pad_width)

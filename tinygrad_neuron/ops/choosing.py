@@ -3,8 +3,8 @@
 The decision is only, and flat: what moves with the input are the numbers that were chosen.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from tinygrad_neuron.errors import refuse
 from tinygrad_neuron.graph import Array, Node, dtype_of, only, primitive
 from tinygrad_neuron.ops.elementwise import where
 from tinygrad_neuron.ops.indexing import cast, flat, moved, plain_index, scatter, set_at, take
-from tinygrad_neuron.ops.shape import broadcast_to, shape_of
+from tinygrad_neuron.ops.shape import broadcast_to, concatenate, shape_of
+from tinygrad_neuron.ops.steps import answering
 
 # ------------------------------------------------------------------------------ by conditions
 
@@ -107,6 +108,7 @@ def _mean_of_groups(x: Array, group: Any) -> Array:
 
 @primitive(
     lambda g, y, x, group: _mean_of_groups(g, group),
+    holomorphic=True,
     kink="where `sort`, `partition` or `unique` chose among equal entries, equal parts for each",
     steep=False,
 )
@@ -177,25 +179,95 @@ def unique(
     return (values, *extra) if extra else values
 
 
+class UniqueAllResult(NamedTuple):
+    """The different entries; where each stands first, which of them each entry is, how often."""
+
+    values: Array
+    indices: Array
+    inverse_indices: Array
+    counts: Array
+
+
+class UniqueCountsResult(NamedTuple):
+    """The different entries, and how often each occurs."""
+
+    values: Array
+    counts: Array
+
+
+class UniqueInverseResult(NamedTuple):
+    """The different entries, and which of them each entry is."""
+
+    values: Array
+    inverse_indices: Array
+
+
+def unique_all(x: Array, /) -> UniqueAllResult:
+    """`unique` with everything it can tell; every nan is one of its own."""
+    values, index, inverse, counts = unique(x, True, True, True, equal_nan=False)
+    return UniqueAllResult(values, index, np.reshape(inverse, shape_of(x)), counts)
+
+
+def unique_counts(x: Array, /) -> UniqueCountsResult:
+    """The different entries, and how often each occurs."""
+    return UniqueCountsResult(*unique(x, return_counts=True, equal_nan=False))
+
+
+def unique_inverse(x: Array, /) -> UniqueInverseResult:
+    """The different entries, and which of them each entry is."""
+    every = unique_all(x)
+    return UniqueInverseResult(every.values, every.inverse_indices)
+
+
+def unique_values(x: Array, /) -> Array:
+    """The different entries, in order; every nan is one of its own."""
+    return unique(x, equal_nan=False)
+
+
+# ---------------------------------------------------------------------------- rows as sets
+
+
+def _of_both(ar1: Array, ar2: Array) -> Array:
+    """The entries of two arrays in one row."""
+    return concatenate([ar1, ar2], axis=None)
+
+
+def union1d(ar1: Array, ar2: Array) -> Array:
+    """The entries that are in either, in order; equal ones share what their one is owed."""
+    return unique(_of_both(ar1, ar2))
+
+
+def intersect1d(
+    ar1: Array, ar2: Array, assume_unique: bool = False, return_indices: bool = False
+) -> Any:
+    """The entries that are in both, in order; with `return_indices` also where they stand first."""
+    common, first, second = np.intersect1d(only(ar1), only(ar2), assume_unique, True)
+    every = union1d(ar1, ar2)
+    values = take(every, index=np.isin(only(every), common))
+    return (values, first, second) if return_indices else values
+
+
+def setdiff1d(ar1: Array, ar2: Array, assume_unique: bool = False) -> Array:
+    """The entries of the first that are not in the second."""
+    ar1 = flat(ar1) if assume_unique else unique(ar1)
+    return take(ar1, index=~np.isin(only(ar1), only(ar2)))
+
+
+def setxor1d(ar1: Array, ar2: Array, assume_unique: bool = False) -> Array:
+    """The entries that are in one of them only, in order."""
+    every = union1d(ar1, ar2)
+    one = np.setxor1d(only(ar1), only(ar2), assume_unique)
+    return take(every, index=np.isin(only(every), one))
+
+
 # ---------------------------------------------------------------------------- plain answers
 
 
-def answer(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of NumPy's whose answer is only, also about Values: places, counts, shapes."""
-
-    def asked(*args: Any, **settings: Any) -> Any:
-        return function(*map(only, args), **settings)
-
-    asked.__name__ = asked.__qualname__ = function.__name__
-    asked.__doc__ = f"NumPy's `{function.__name__}`, about the numbers alone: a plain answer."
-    return asked
-
-
-argpartition = answer(np.argpartition)
-argsort = answer(np.argsort)
-argwhere = answer(np.argwhere)
-flatnonzero = answer(np.flatnonzero)
-nonzero = answer(np.nonzero)
+argpartition = answering(np.argpartition)
+argsort = answering(np.argsort)
+argwhere = answering(np.argwhere)
+flatnonzero = answering(np.flatnonzero)
+nonzero = answering(np.nonzero)
 
 
 def _blank(a: Array) -> Array:

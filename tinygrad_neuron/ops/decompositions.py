@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_neuron.errors import THE_INPUT, NoDerivativeError, UnsupportedError, refuse
-from tinygrad_neuron.graph import Array, dtype_of, plain, primitive
+from tinygrad_neuron.graph import Array, dtype_of, is_complex, plain, primitive
 from tinygrad_neuron.ops.elementwise import absolute, where
 from tinygrad_neuron.ops.linalg import (
+    adjoint,
     as_array,
     as_floats,
     chain,
@@ -27,7 +28,8 @@ from tinygrad_neuron.ops.linalg import (
     matrix_diagonal,
     solutions,
 )
-from tinygrad_neuron.ops.reductions import max, sum
+from tinygrad_neuron.ops.parts import conj, imag, real_part
+from tinygrad_neuron.ops.reductions import max, min, sum
 from tinygrad_neuron.ops.shape import (
     concatenate,
     expand_dims,
@@ -117,7 +119,7 @@ def _owed_by_fixed(g: Array, y: Array, x: Array, refusal: str) -> Array:
     return g
 
 
-@primitive(_owed_by_fixed)
+@primitive(_owed_by_fixed, holomorphic=True)
 def fixed(x: Array, *, refusal: str = "") -> Array:
     """x as it is; with a refusal, that is the answer to whoever asks for its derivative."""
     return np.positive(x)
@@ -141,6 +143,28 @@ def _refuse_undetermined(function: str, which: Any, why: str, *owed: Array) -> N
             )
 
 
+def _refuse_phase(function: str, g: Array, *turns: Array) -> None:
+    """Raise where a result changes when complex vectors are turned by a phase.
+
+    Each of the turns says what such a phase is owed by the vectors of one side.
+    """
+    if not is_complex(g):
+        return
+    owed: Any = np.imag(np.sum([np.diagonal(plain(t), axis1=-2, axis2=-1) for t in turns], axis=0))
+    if np.any(np.abs(owed) > 64.0 * np.finfo(owed.dtype).eps * np.linalg.norm(plain(g))):
+        raise NoDerivativeError(
+            f"The complex vectors of {function}({THE_INPUT}) have no derivative each.",
+            why="A vector times exp(i t) is as good: its phase is the factorisation's choice.",
+            hint="a result that phases do not change: abs(v), v @ v.conj().T, v / v[0]",
+            function=function,
+        )
+
+
+def _turned_together(turn: Array, s: Array, positive: Array) -> Array:
+    """What the left and right vectors of a singular value owe where their phases turn apart."""
+    return where(positive, 1j * imag(matrix_diagonal(turn)) / where(positive, s, 1.0), 0.0)
+
+
 def _on_diagonal(values: Array) -> Array:
     """Matrices with these values on the diagonal."""
     return _diagonal_of(expand_dims(values, axis=-1), shape_of(values)[-1])
@@ -155,21 +179,24 @@ def _diagonal_of(x: Array, n: int) -> Array:
 
 
 def _triangle(g: Array, upper: bool = False) -> Array:
-    """The gradient of a symmetric matrix of which one triangle was read: both shares in one."""
-    strict = lower(g, -1) + lower(swap(g), -1)
-    both = strict + _diagonal_of(g, shape_of(g)[-1])
-    return swap(both) if upper else both
+    """The gradient of a symmetric matrix of which one triangle was read: both shares in one.
+
+    Of a Hermitian one the diagonal is real, and NumPy reads the real part of it.
+    """
+    strict = lower(g, -1) + lower(adjoint(g), -1)
+    both = strict + _diagonal_of(real_part(g), shape_of(g)[-1])
+    return adjoint(both) if upper else both
 
 
 def _owed_to_square(g: Array, y: Array, a: Array) -> Array:
     """Seeger et al. 2017, table 2, of the triangle that is read."""
-    half = lower(matmul(swap(y), lower(g)))
+    half = lower(matmul(adjoint(y), lower(g)))
     half = half - 0.5 * _diagonal_of(half, shape_of(half)[-1])
-    left = solutions(swap(y), half)
-    return _triangle(swap(solutions(swap(y), swap(left))))
+    left = solutions(adjoint(y), half)
+    return _triangle(adjoint(solutions(adjoint(y), adjoint(left))))
 
 
-@primitive(_owed_to_square)
+@primitive(_owed_to_square, holomorphic=False)
 def square_root(a: Array) -> Array:
     """The lower triangle L with L @ L' = a; only the lower triangle of a is read."""
     return np.linalg.cholesky(a)
@@ -181,7 +208,7 @@ def cholesky(a: Array, /, *, upper: bool = False) -> Array:
     Only that triangle of a is read, and so only that triangle has a gradient.
     """
     a = as_array(a)
-    return swap(square_root(swap(a))) if upper else square_root(a)
+    return adjoint(square_root(adjoint(a))) if upper else square_root(a)
 
 
 # ------------------------------------------------------------------------------------- QR
@@ -194,19 +221,20 @@ def _owed_by_qr(g: Array, y: Array, a: Array) -> Array:
     gr = swap(lower(swap(gr)))
     dependent = _dependent(r, g)
     r = where(dependent, eye_like(r), r)
-    both = matmul(r, swap(gr)) - matmul(swap(gq), q)
-    folded = lower(both) + swap(lower(both, -1))
-    share = swap(solutions(r, swap(gq + matmul(q, folded))))
-    if not np.any(dependent):
+    both = matmul(r, adjoint(gr)) - matmul(adjoint(gq), q)
+    beside = lower(both, -1)
+    folded = beside + adjoint(beside) + _diagonal_of(real_part(both), shape_of(both)[-1])
+    share = adjoint(solutions(r, adjoint(gq + matmul(q, folded))))
+    if not np.any(plain(dependent)):
         return share
     return fixed(share, refusal="qr has no second derivative here: its columns are dependent.")
 
 
-def _dependent(r: Array, g: Array) -> Any:
+def _dependent(r: Array, g: Array) -> Array:
     """Which matrices have columns without a part of their own; none may be owed anything."""
-    steps = np.abs(np.diagonal(plain(r), axis1=-2, axis2=-1))
-    dependent = np.any(steps <= plain(rounding(steps)), axis=-1)
-    if np.any(dependent & np.any(plain(g) != 0.0, axis=(-2, -1))):
+    steps = absolute(matrix_diagonal(r))
+    dependent = min(steps, axis=-1) <= rounding(steps)[..., 0]
+    if np.any(plain(dependent) & np.any(plain(g) != 0.0, axis=(-2, -1))):
         raise NoDerivativeError(
             f"qr({THE_INPUT}) has no derivative here: its columns are dependent.",
             why="A column without a part of its own leaves the direction of Q's column open.",
@@ -214,10 +242,10 @@ def _dependent(r: Array, g: Array) -> Any:
             "that are defined there",
             function="qr",
         )
-    return dependent[..., None, None]
+    return expand_dims(dependent, axis=(-2, -1))
 
 
-@primitive(_owed_by_qr)
+@primitive(_owed_by_qr, holomorphic=False)
 def turned(a: Array) -> Array:
     """Q above R, for matrices with at least as many rows as columns."""
     return np.concatenate(np.linalg.qr(a), axis=-2)
@@ -240,7 +268,7 @@ def qr(a: Array, mode: str = "reduced") -> Any:
     packed = turned(a[..., :m] if m < n else a)
     q, r = packed[..., :m, :], packed[..., m:, :]
     if m < n:
-        r = concatenate([r, matmul(swap(q), a[..., m:])], axis=-1)
+        r = concatenate([r, matmul(adjoint(q), a[..., m:])], axis=-1)
     return r if mode == "r" else QRResult(q, r)
 
 
@@ -250,24 +278,27 @@ def qr(a: Array, mode: str = "reduced") -> Any:
 def _owed_by_svd(g: Array, y: Array, a: Array) -> Array:
     """Townsend 2016, Differentiating the singular value decomposition, section 3."""
     m, n = shape_of(a)[-2:]
-    u, s, v = y[..., :m, :], y[..., m, :], y[..., m + 1 :, :]
-    gu, gs, gv = g[..., :m, :], g[..., m, :], g[..., m + 1 :, :]
+    u, s, v = y[..., :m, :], real_part(y[..., m, :]), y[..., m + 1 :, :]
+    gu, gs, gv = g[..., :m, :], real_part(g[..., m, :]), g[..., m + 1 :, :]
     gap, apart = _differences(s)
     positive = s > rounding(s)
     _refuse_tied("svd", apart, gu, gv)
     middle = _on_diagonal(where(positive, _shared(gs, apart), 0.0))
-    for vectors, owed, axis in ((u, gu, -2), (v, gv, -1)):
-        turn = matmul(swap(vectors), owed)
+    turns = [matmul(adjoint(vectors), owed) for vectors, owed in ((u, gu), (v, gv))]
+    for turn, axis in zip(turns, (-2, -1), strict=True):
         part = _divided(expand_dims(s, axis=axis), apart, _pair_sums(s))  # before it can overflow
-        middle = middle + part * _divided(turn - swap(turn), apart, gap)
-    share = chain(u, middle, swap(v))
+        middle = middle + part * _divided(turn - adjoint(turn), apart, gap)
+    _refuse_phase("svd", g, *turns)
+    if is_complex(y):
+        middle = middle + _on_diagonal(_turned_together(turns[0], s, positive))
+    share = chain(u, middle, adjoint(v))
     zero = ~np.asarray(plain(positive))
     if m > n:
         _refuse_undetermined("svd", zero, "a singular value is 0", gu)
-        share = share + matmul(_outside(u, gu, s, positive), swap(v))
+        share = share + matmul(_outside(u, gu, s, positive), adjoint(v))
     if n > m:
         _refuse_undetermined("svd", zero, "a singular value is 0", gv)
-        share = share + matmul(u, swap(_outside(v, gv, s, positive)))
+        share = share + matmul(u, adjoint(_outside(v, gv, s, positive)))
     return _only_first(share, "svd", _tied(apart) | zero)
 
 
@@ -278,16 +309,16 @@ def _pair_sums(values: Array) -> Array:
 
 def _outside(vectors: Array, owed: Array, s: Array, positive: Array) -> Array:
     """The part of what the vectors are owed that leads out of the space they span."""
-    out = owed - matmul(vectors, matmul(swap(vectors), owed))
+    out = owed - matmul(vectors, matmul(adjoint(vectors), owed))
     keep = expand_dims(positive, axis=-2)
     return where(keep, out / where(keep, expand_dims(s, axis=-2), 1.0), 0.0)
 
 
-@primitive(_owed_by_svd)
+@primitive(_owed_by_svd, holomorphic=False)
 def stretched(a: Array) -> Array:
     """The singular value decomposition as one array: U above S above V."""
     u, s, vh = np.linalg.svd(a, full_matrices=False)
-    return np.concatenate([u, s[..., None, :], np.swapaxes(vh, -1, -2)], axis=-2)
+    return np.concatenate([u, s[..., None, :], np.conj(np.swapaxes(vh, -1, -2))], axis=-2)
 
 
 def svd(
@@ -303,13 +334,13 @@ def svd(
     a = as_array(a)
     m = shape_of(a)[-2]
     packed = stretched(a)
-    s = packed[..., m, :]
+    s = real_part(packed[..., m, :])
     if not compute_uv:
         return s
     u, v = packed[..., :m, :], packed[..., m + 1 :, :]
     if full_matrices:
         u, v = _completed(u), _completed(v)
-    return SVDResult(u, s, swap(v))
+    return SVDResult(u, s, adjoint(v))
 
 
 def _completed(vectors: Array) -> Array:
@@ -322,8 +353,8 @@ def _completed(vectors: Array) -> Array:
 
 def _owed_by_complement(g: Array, y: Array, vectors: Array) -> Array:
     """From y' @ vectors = 0. Columns may turn among each other: that must not change the result."""
-    turn = np.matmul(np.swapaxes(plain(y), -1, -2), plain(g))
-    skew = np.abs(turn - np.swapaxes(turn, -1, -2))
+    turn = matmul(adjoint(plain(y)), plain(g))
+    skew = np.abs(turn - adjoint(turn))
     if np.any(skew > 64.0 * np.finfo(skew.dtype).eps * np.linalg.norm(plain(g))):
         raise NoDerivativeError(
             "The vectors that svd(full_matrices=True) adds have no derivative each.",
@@ -331,11 +362,11 @@ def _owed_by_complement(g: Array, y: Array, vectors: Array) -> Array:
             hint="full_matrices=False;  or a result that a turn does not change, like N @ N.T",
             function="svd",
         )
-    inside = solutions(matmul(swap(vectors), vectors), matmul(swap(vectors), g))
-    return -matmul(y, swap(inside))
+    inside = solutions(matmul(adjoint(vectors), vectors), matmul(adjoint(vectors), g))
+    return -matmul(y, adjoint(inside))
 
 
-@primitive(_owed_by_complement)
+@primitive(_owed_by_complement, holomorphic=False)
 def complement(vectors: Array) -> Array:
     """Orthonormal columns for the directions at right angles to all of these."""
     return np.linalg.qr(vectors, mode="complete")[0][..., np.shape(vectors)[-1] :]
@@ -351,18 +382,19 @@ def svdvals(x: Array, /) -> Array:
 
 def _owed_by_eigh(g: Array, y: Array, a: Array, upper: bool) -> Array:
     """Giles 2008, 3.1, of the triangle that is read."""
-    w, v, gw, gv = y[..., 0, :], y[..., 1:, :], g[..., 0, :], g[..., 1:, :]
+    w, v, gw, gv = real_part(y[..., 0, :]), y[..., 1:, :], real_part(g[..., 0, :]), g[..., 1:, :]
     gap, apart = _differences(w)
     _refuse_tied("eigh", apart, gv)
-    turn = matmul(swap(v), gv)
-    middle = _on_diagonal(_shared(gw, apart)) + _divided(0.5 * (turn - swap(turn)), apart, gap)
-    share = _only_first(chain(v, middle, swap(v)), "eigh", _tied(apart))
+    turn = matmul(adjoint(v), gv)
+    _refuse_phase("eigh", g, turn)
+    middle = _on_diagonal(_shared(gw, apart)) + _divided(0.5 * (turn - adjoint(turn)), apart, gap)
+    share = _only_first(chain(v, middle, adjoint(v)), "eigh", _tied(apart))
     return _triangle(share, upper)
 
 
-@primitive(_owed_by_eigh)
+@primitive(_owed_by_eigh, holomorphic=False)
 def spectrum(a: Array, *, upper: bool = False) -> Array:
-    """The eigenvalues of symmetric matrices above their eigenvectors; one triangle is read."""
+    """The eigenvalues of Hermitian matrices above their eigenvectors; one triangle is read."""
     w, v = np.linalg.eigh(a, "U" if upper else "L")
     return np.concatenate([w[..., None, :], v], axis=-2)
 
@@ -374,12 +406,12 @@ def eigh(a: Array, UPLO: str = "L") -> EighResult:  # noqa: N803 - NumPy's name
     vectors of equal eigenvalues.
     """
     packed = _spectrum(a, UPLO)
-    return EighResult(packed[..., 0, :], packed[..., 1:, :])
+    return EighResult(real_part(packed[..., 0, :]), packed[..., 1:, :])
 
 
 def eigvalsh(a: Array, UPLO: str = "L") -> Array:  # noqa: N803 - NumPy's name
     """The eigenvalues of symmetric matrices, ascending; equal ones share what they are owed."""
-    return _spectrum(a, UPLO)[..., 0, :]
+    return real_part(_spectrum(a, UPLO)[..., 0, :])
 
 
 def _spectrum(a: Array, uplo: str) -> Array:
@@ -393,37 +425,33 @@ def _owed_by_eig(g: Array, y: Array, a: Array) -> Array:
     w, v, gw, gv = y[..., 0, :], y[..., 1:, :], g[..., 0, :], g[..., 1:, :]
     gap, apart = _differences(w)
     _refuse_tied("eig", apart, gv, expand_dims(gw, axis=-2))
-    turn = matmul(swap(v), gv)
-    along = expand_dims(matrix_diagonal(turn), axis=-2)
-    middle = _on_diagonal(gw) + _divided(turn - matmul(swap(v), v) * along, apart, gap)
-    return _only_first(swap(chain(v, swap(middle), inv(v))), "eig", _tied(apart))
+    turn = matmul(adjoint(v), gv)
+    _refuse_phase("eig", g, turn)
+    along = expand_dims(real_part(matrix_diagonal(turn)), axis=-2)
+    moved = turn - matmul(adjoint(v), v) * along
+    middle = _on_diagonal(gw) + _divided(moved, apart, conj(gap))
+    return _only_first(adjoint(chain(v, adjoint(middle), inv(v))), "eig", _tied(apart))
 
 
-@primitive(_owed_by_eig)
+@primitive(_owed_by_eig, holomorphic=False)
 def general_spectrum(a: Array) -> Array:
-    """The eigenvalues of matrices above their eigenvectors, where all of them are real."""
+    """The eigenvalues of matrices above their eigenvectors: complex, unless all are real."""
     w, v = np.linalg.eig(a)
-    if np.any(np.imag(w) != 0.0):
-        raise UnsupportedError(
-            "eig of this matrix has complex eigenvalues, and Values are real.",
-            why="A real part alone would have another derivative.",
-            hint="linalg.eigh for a symmetric matrix;  linalg.svdvals for a size without turns",
-        )
-    return np.concatenate([np.real(w)[..., None, :], np.real(v)], axis=-2)
+    return np.concatenate([w[..., None, :], v], axis=-2)
 
 
 def eig(a: Array) -> EigResult:
-    """Eigenvalues and eigenvectors of length 1, of matrices whose eigenvalues are all real.
+    """Eigenvalues and eigenvectors of length 1: complex, unless all eigenvalues are real.
 
-    Raises `UnsupportedError` (TN131) where some are complex and `NoDerivativeError` (TN138), going
-    backward, where two are equal.
+    Raises `NoDerivativeError` (TN138), going backward, where two are equal, and where a result
+    changes when a complex eigenvector is turned by a phase, which nothing determines.
     """
     packed = general_spectrum(as_array(a))
     return EigResult(packed[..., 0, :], packed[..., 1:, :])
 
 
 def eigvals(a: Array) -> Array:
-    """The eigenvalues of matrices, where all of them are real and no two equal."""
+    """The eigenvalues of matrices; where two are equal they have no derivative."""
     return eig(a).eigenvalues
 
 
@@ -432,14 +460,14 @@ def eigvals(a: Array) -> Array:
 
 def _owed_by_pinv(g: Array, y: Array, a: Array, rcond: Any) -> Array:
     """Golub and Pereyra 1973, theorem 4.3: as long as the rank stays."""
-    p, pt, gt = y, swap(y), swap(g)
-    share = -chain(pt, g, pt)
-    left, right = matmul(gt, p), matmul(p, gt)
-    share = share + matmul(left - chain(a, p, left), pt)
-    return share + matmul(pt, right - chain(right, p, a))
+    p, ph, gh = y, adjoint(y), adjoint(g)
+    share = -chain(ph, g, ph)
+    left, right = matmul(gh, p), matmul(p, gh)
+    share = share + matmul(left - chain(a, p, left), ph)
+    return share + matmul(ph, right - chain(right, p, a))
 
 
-@primitive(_owed_by_pinv)
+@primitive(_owed_by_pinv, holomorphic=False)
 def pseudoinverse(a: Array, *, rcond: Any) -> Array:
     """The pseudo-inverse; singular values below rcond times the largest count as 0."""
     return np.linalg.pinv(a, rcond)
@@ -473,5 +501,5 @@ def lstsq(a: Array, b: Array, rcond: Any = None) -> tuple[Array, Array, int, Arr
     if rank < n or m <= n:
         return x, np.empty(0, dtype_of(a)), rank, s
     missed = b - matmul(a, x)
-    squares = sum(missed * missed, axis=0)
+    squares = real_part(sum(missed * conj(missed), axis=0))
     return x, squares if ndim_of(b) > 1 else expand_dims(squares, axis=0), rank, s

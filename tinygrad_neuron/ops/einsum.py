@@ -63,6 +63,7 @@ def _lengths(operands: Sequence[Array], labels: Sequence[Labels]) -> dict[int, i
 
 @primitive(
     _owed_to_operand,
+    holomorphic=True,
     broadcasts=True,
 )
 def contract(

@@ -14,6 +14,7 @@ import operator
 
 import numpy as np
 
+from tinygrad_neuron.errors import imaginary_lost
 from tinygrad_neuron.graph import (
     POSITIVE,
     Array,
@@ -21,8 +22,10 @@ from tinygrad_neuron.graph import (
     Node,
     dtype_of,
     elementwise,
+    is_complex,
     unchanged,
 )
+from tinygrad_neuron.ops.parts import conj, imag
 
 AT_ZERO = Domain(kinks=(0.0,))
 STEP = Domain(kinks=tuple(float(k) for k in range(-8, 9)))
@@ -34,6 +37,7 @@ STEP = Domain(kinks=tuple(float(k) for k in range(-8, 9)))
 @elementwise(
     unchanged,
     unchanged,
+    holomorphic=True,
     scalar=operator.add,
     numpy=(np.add,),
     steep=False,
@@ -46,6 +50,7 @@ def add(a: Array, b: Array) -> Array:
 @elementwise(
     unchanged,
     lambda g, y, a, b: -g,
+    holomorphic=True,
     scalar=operator.sub,
     numpy=(np.subtract,),
     steep=False,
@@ -58,6 +63,7 @@ def subtract(a: Array, b: Array) -> Array:
 @elementwise(
     lambda g, y, a, b: g * b,
     lambda g, y, a, b: g * a,
+    holomorphic=True,
     scalar=operator.mul,
     numpy=(np.multiply,),
 )
@@ -69,6 +75,7 @@ def multiply(a: Array, b: Array) -> Array:
 @elementwise(
     lambda g, y, a, b: g / b,
     lambda g, y, a, b: -g * y / b,
+    holomorphic=True,
     scalar=operator.truediv,
     numpy=(np.divide, np.true_divide),
     domains=(Domain(), POSITIVE),
@@ -80,6 +87,7 @@ def divide(a: Array, b: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: -g,
+    holomorphic=True,
     scalar=operator.neg,
     numpy=(np.negative,),
     steep=False,
@@ -91,6 +99,7 @@ def negative(x: Array) -> Array:
 
 @elementwise(
     unchanged,
+    holomorphic=True,
     scalar=operator.pos,
     numpy=(np.positive,),
     steep=False,
@@ -106,13 +115,18 @@ def _owed_to_base(g: Array, y: Array, a: Array, b: Array) -> Array:
         return 2.0 * g * a
     if type(b) is float and b != 0.0:
         return g * b * power(a, b - 1.0)
-    below = _in_full(b, y) - 1.0
-    return g * b * power(a, where((a == 0.0) & (b == 0.0), 0.0, below))
+    return g * b * power(a, _one_less(y, a, b))
+
+
+def _one_less(y: Array, a: Array, b: Array) -> Array:
+    """b - 1, but 0 for the power 0**0: its slope is owed 0 times that, and must not be nan."""
+    return where((a == 0.0) & (b == 0.0), 0.0, _in_full(b, y) - 1.0)
 
 
 @elementwise(
     _owed_to_base,
-    lambda g, y, a, b: g * y * log(_base_with_a_log(_in_full(a, y), b)),
+    lambda g, y, a, b: g * logged_power(a, b),
+    holomorphic=True,
     scalar=math.pow,
     numpy=(np.power,),
     domains=(POSITIVE, Domain()),
@@ -127,13 +141,32 @@ def _in_full(x: Array, y: Array) -> Array:
     return x if type(x) is float else astype(x, dtype=dtype_of(y))
 
 
-def _base_with_a_log(a: Array, b: Array) -> Array:
-    """a; but 1 where a = 0 <= b: 0**b does not move with b, and log(0) would say it does."""
-    return where((a == 0.0) & (b >= 0.0), 1.0, a)
+def _owed_to_logged(g: Array, y: Array, a: Array, b: Array, order: int) -> Array:
+    """By a product rule of its own: y / a would over- and underflow where the slope does not."""
+    below = _one_less(y, a, b)
+    lower = logged_power(a, below, order=order - 1) if order > 1 else power(a, below)
+    return g * (b * logged_power(a, below, order=order) + order * lower)
+
+
+@elementwise(
+    _owed_to_logged,
+    lambda g, y, a, b, order: g * logged_power(a, b, order=order + 1),
+    holomorphic=True,
+    domains=(POSITIVE, Domain()),
+)
+def logged_power(a: Array, b: Array, *, order: int = 1) -> Array:
+    """a**b * log(a)**order, the derivative of this order of a power by its exponent.
+
+    0 where a = 0 <= b: 0**b does not move with b, and log(0) would say it does.
+    """
+    y = np.power(a, b)
+    with_log = np.where((np.equal(a, 0.0)) & np.greater_equal(np.real(b), 0.0), np.ones_like(y), a)
+    return y * np.log(with_log) ** order
 
 
 @elementwise(
     lambda g, y, x: 2.0 * g * x,
+    holomorphic=True,
     scalar=lambda x: x * x,
     numpy=(np.square,),
 )
@@ -144,6 +177,7 @@ def square(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: 0.5 * g / y,
+    holomorphic=True,
     scalar=math.sqrt,
     numpy=(np.sqrt,),
     domains=(POSITIVE,),
@@ -155,6 +189,7 @@ def sqrt(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: g * sign(x),
+    holomorphic=False,
     scalar=operator.abs,
     numpy=(np.abs, np.absolute, np.fabs),
     domains=(AT_ZERO,),
@@ -165,11 +200,33 @@ def absolute(x: Array) -> Array:
     return np.abs(x)
 
 
+@elementwise(
+    lambda g, y, x: 1j * y * (imag(conj(y) * g) / or_one(absolute(x))),
+    holomorphic=False,
+    domains=(AT_ZERO,),
+    kink="a jump at 0: value and slope 0",
+)
+def unit(x: Array) -> Array:
+    """x / |x|, the slope of |x|: how a complex number points, and 0 at 0. It moves by turning."""
+    return np.sign(x)
+
+
+def or_one(r: Array) -> Array:
+    """A length to divide by: 1 for the one that is 0."""
+    return where(r == 0.0, 1.0, r)
+
+
+def sign(x: Array) -> Array:
+    """-1, 0 or 1; of a complex number x / |x|."""
+    return unit(x) if is_complex(x) else signum(x)
+
+
 # ---------------------------------------------------------------------- exponentials, logarithms
 
 
 @elementwise(
     lambda g, y, x: g * y,
+    holomorphic=True,
     scalar=math.exp,
     numpy=(np.exp,),
 )
@@ -180,6 +237,7 @@ def exp(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: g * exp(x),
+    holomorphic=True,
     scalar=math.expm1,
     numpy=(np.expm1,),
 )
@@ -190,6 +248,7 @@ def expm1(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: g / x,
+    holomorphic=True,
     scalar=math.log,
     numpy=(np.log,),
     domains=(POSITIVE,),
@@ -201,6 +260,7 @@ def log(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: g / (1.0 + x),
+    holomorphic=True,
     scalar=math.log1p,
     numpy=(np.log1p,),
     domains=(Domain(low=-1.0),),
@@ -215,6 +275,7 @@ def log1p(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: g * cos(x),
+    holomorphic=True,
     scalar=math.sin,
     numpy=(np.sin,),
 )
@@ -225,6 +286,7 @@ def sin(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: -g * sin(x),
+    holomorphic=True,
     scalar=math.cos,
     numpy=(np.cos,),
 )
@@ -238,6 +300,7 @@ def cos(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: g * sech2(x),
+    holomorphic=True,
     scalar=math.tanh,
     numpy=(np.tanh,),
 )
@@ -254,16 +317,22 @@ def _sech2_float(x: float) -> float:
 
 @elementwise(
     lambda g, y, x: -2.0 * g * y * tanh(x),
+    holomorphic=True,
     scalar=_sech2_float,
 )
 def sech2(x: Array) -> Array:
     """1 / cosh(x)**2, the slope of tanh: 1.7e-17 at 20, where 1 - tanh(x)**2 is 0."""
-    c = np.exp(-2.0 * np.abs(x))
+    c = np.exp(-2.0 * _rightward(x))
     d = 1.0 + c
     d *= d
     c *= 4.0  # in place: a third faster, and this is the slope of every tanh network
     c /= d
     return c
+
+
+def _rightward(x: Array) -> Array:
+    """|x|; of complex numbers x or -x, whichever has no negative real part."""
+    return np.where(np.real(x) < 0.0, -x, x) if is_complex(x) else np.abs(x)
 
 
 def _sigmoid_float(x: float) -> float:
@@ -273,6 +342,7 @@ def _sigmoid_float(x: float) -> float:
 
 @elementwise(
     lambda g, y, x: g * y * sigmoid(-x),
+    holomorphic=True,
     scalar=_sigmoid_float,
 )
 def sigmoid(x: Array) -> Array:
@@ -280,12 +350,12 @@ def sigmoid(x: Array) -> Array:
 
     1 - y itself would be 0 from x = 37 on; the true slope there is 8.5e-17.
     """
-    e = np.exp(-np.abs(x))
-    return np.where(np.greater_equal(x, 0.0), np.ones_like(e), e) / (1.0 + e)
+    e = np.exp(-_rightward(x))
+    return np.where(np.greater_equal(np.real(x), 0.0), np.ones_like(e), e) / (1.0 + e)
 
 
 @elementwise(
-    lambda g, y, x: where(x > 0.0, g, 0.0),
+    lambda g, y, x: where(x <= 0.0, 0.0, g),
     scalar=lambda x: x if x > 0.0 or x != x else 0.0,
     domains=(AT_ZERO,),
     kink="slope 0 at 0",
@@ -308,14 +378,19 @@ def softplus(x: Array) -> Array:
 # ---------------------------------------------------------------------------- choosing
 
 
-def _if_ahead(g: Array, ahead: Array, tie: Array) -> Array:
-    """g for the input that was chosen, half of it where both were equal."""
-    return where(ahead, g, where(tie, 0.5 * g, 0.0))
+def _if_chosen(g: Array, chosen: Array, other: Array) -> Array:
+    """g for the input that was chosen, half of it where the other one was as well."""
+    return where(chosen, where(other, 0.5 * g, g), 0.0)
+
+
+def _reached(x: Array, y: Array) -> Array:
+    """Whether x is the result, as nan is before every number."""
+    return (x == y) | (x != x)
 
 
 @elementwise(
-    lambda g, y, a, b: _if_ahead(g, a > b, a == b),
-    lambda g, y, a, b: _if_ahead(g, b > a, a == b),
+    lambda g, y, a, b: _if_chosen(g, _reached(a, y), _reached(b, y)),
+    lambda g, y, a, b: _if_chosen(g, _reached(b, y), _reached(a, y)),
     scalar=lambda a, b: a if a >= b or a != a else b,
     numpy=(np.maximum,),
     kink="where a = b, half of the slope each",
@@ -327,8 +402,8 @@ def maximum(a: Array, b: Array) -> Array:
 
 
 @elementwise(
-    lambda g, y, a, b: _if_ahead(g, a < b, a == b),
-    lambda g, y, a, b: _if_ahead(g, b < a, a == b),
+    lambda g, y, a, b: _if_chosen(g, _reached(a, y), _reached(b, y)),
+    lambda g, y, a, b: _if_chosen(g, _reached(b, y), _reached(a, y)),
     scalar=lambda a, b: a if a <= b or a != a else b,
     numpy=(np.minimum,),
     kink="where a = b, half of the slope each",
@@ -343,6 +418,7 @@ def minimum(a: Array, b: Array) -> Array:
     None,
     lambda g, y, condition, a, b: where(condition, g, 0.0),
     lambda g, y, condition, a, b: where(condition, 0.0, g),
+    holomorphic=True,
     numpy=(),
     steep=False,
 )
@@ -366,12 +442,12 @@ def where(condition: Array, a: Array, b: Array) -> Array:
         if type(condition) is bool:
             return a if condition else b
         if isinstance(condition, Node):
-            precision = _precision(condition)
+            precision = np.result_type(_precision(condition), a, b)
             a, b = precision.type(a), precision.type(b)
     return select(condition, a, b)
 
 
-PLAIN = {float, int, bool}
+PLAIN = {float, int, bool, complex}
 
 
 def _precision(condition: Node) -> "np.dtype[np.floating]":
@@ -452,8 +528,8 @@ def isnan(x: Array) -> Array:
     kink="a step: slope 0 everywhere",
     steep=False,
 )
-def sign(x: Array) -> Array:
-    """-1, 0 or 1."""
+def signum(x: Array) -> Array:
+    """-1, 0 or 1, of real numbers: see `sign`."""
     return np.sign(x)
 
 
@@ -497,9 +573,14 @@ def remainder(a: Array, b: Array) -> Array:
     return np.remainder(a, b)
 
 
-@elementwise(lambda g, y, x, dtype: g, numpy=(np.astype,), steep=False)
+@elementwise(lambda g, y, x, dtype: g, numpy=(np.astype,), steep=False, holomorphic=True)
 def astype(x: Array, *, dtype: "np.typing.DTypeLike") -> Array:
-    """The same numbers in another precision; the gradient comes back in the old one."""
+    """The same numbers in another precision; the gradient comes back in the old one.
+
+    Complex numbers stay complex: the real part is `x.real`.
+    """
+    if is_complex(x) and np.dtype(dtype).kind in "fiu":
+        raise imaginary_lost(f"An array to be made {np.dtype(dtype)}")
     return np.asarray(x, dtype)
 
 

@@ -20,6 +20,7 @@ BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
 @primitive(
     lambda g, y, x, index: scatter(g, index=index, shape=shape_of(x)),
+    holomorphic=True,
     steep=False,
 )
 def take(x: Array, *, index: Any) -> Array:
@@ -29,6 +30,7 @@ def take(x: Array, *, index: Any) -> Array:
 
 @primitive(
     lambda g, y, x, index, shape: take(g, index=index),
+    holomorphic=True,
     steep=False,
 )
 def scatter(x: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
@@ -157,7 +159,7 @@ def _share_at(g: Array, y: Array, x: Array, new: Array, index: Any) -> tuple[Arr
     """Who reached the maximum, x or what was put there, and what each of them is owed."""
     elsewhere = np.ones(shape_of(x), bool)
     elsewhere[index] = False  # there x is kept, also where it is nan and equals nothing
-    kept, reached = (x == y) | elsewhere, new == take(y, index=index)
+    kept, reached = (x == y) | elsewhere | (x != x), (new == take(y, index=index)) | (new != new)
     counts = scatter(where(reached, 1.0, 0.0), index=index, shape=shape_of(x))
     return kept, reached, g / (where(kept, 1.0, 0.0) + counts)
 

@@ -14,6 +14,7 @@ import numpy as np
 from tinygrad_neuron.errors import refuse
 from tinygrad_neuron.graph import Array, Node, dtype_of, from_list, primitive
 from tinygrad_neuron.ops.elementwise import astype, where
+from tinygrad_neuron.ops.parts import conj
 from tinygrad_neuron.ops.reductions import sum
 from tinygrad_neuron.ops.shape import expand_dims, ndim_of, reshape, shape_of, swap, transpose
 
@@ -28,7 +29,12 @@ def as_array(x: Array) -> Array:
 def as_floats(x: Array) -> Array:
     """`as_array`, with whole numbers in floating point."""
     x = as_array(x)
-    return x if dtype_of(x).kind == "f" else astype(x, dtype=float)
+    return x if dtype_of(x).kind in "fc" else astype(x, dtype=float)
+
+
+def adjoint(x: Array) -> Array:
+    """The transpose of each matrix in a stack, conjugated where it is complex."""
+    return swap(conj(x))
 
 
 def to_end(x: Array, axes: Sequence[int]) -> Array:
@@ -74,6 +80,7 @@ def _right_share(g: Array, y: Array, a: Array, b: Array) -> Array:
 @primitive(
     _left_share,
     _right_share,
+    holomorphic=True,
     numpy=(np.matmul, np.linalg.matmul),
     broadcasts=True,
     steep=False,
@@ -127,8 +134,11 @@ def inner(a: Array, b: Array) -> Array:
 
 
 def vdot(a: Array, b: Array, /) -> Array:
-    """All products of entries of the same place, added up; both are read as vectors."""
-    a, b = as_array(a), as_array(b)
+    """All products of entries of the same place, added up; both are read as vectors.
+
+    Of complex vectors the first is conjugated, as in NumPy; so it is in `vecdot` and `vecmat`.
+    """
+    a, b = conj(as_array(a)), as_array(b)
     return matmul(reshape(a, shape=(-1,)), reshape(b, shape=(-1,)))
 
 
@@ -136,6 +146,7 @@ def vecdot(x1: Array, x2: Array, /, *, axis: int = -1, **settings: Any) -> Array
     """The products of vectors with vectors along an axis; the other axes broadcast."""
     refuse("np.vecdot", **settings)
     x1, x2 = (to_end(as_array(x), (axis,)) for x in (x1, x2))
+    x1 = conj(x1)
     return matmul(expand_dims(x1, axis=-2), expand_dims(x2, axis=-1))[..., 0, 0]
 
 
@@ -148,7 +159,7 @@ def matvec(x1: Array, x2: Array, /, **settings: Any) -> Array:
 def vecmat(x1: Array, x2: Array, /, **settings: Any) -> Array:
     """Stacks of vectors times stacks of matrices."""
     refuse("np.vecmat", **settings)
-    return matmul(expand_dims(as_array(x1), axis=-2), as_array(x2))[..., 0, :]
+    return matmul(expand_dims(conj(as_array(x1)), axis=-2), as_array(x2))[..., 0, :]
 
 
 def outer(a: Array, b: Array, out: None = None) -> Array:
@@ -268,6 +279,7 @@ def matrix_trace(x: Array, /, *, offset: int = 0, dtype: Any = None) -> Array:
 
 @primitive(
     lambda g, y, a: -matmul(swap(y), matmul(g, swap(y))),
+    holomorphic=True,
     numpy=(np.linalg.inv,),
 )
 def inv(a: Array) -> Array:
@@ -282,6 +294,7 @@ def _owed_to_matrix(g: Array, y: Array, a: Array, b: Array) -> Array:
 @primitive(
     _owed_to_matrix,
     lambda g, y, a, b: solutions(swap(a), g),
+    holomorphic=True,
     broadcasts=True,
 )
 def solutions(a: Array, b: Array) -> Array:

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_neuron.errors import THE_INPUT, NoDerivativeError
-from tinygrad_neuron.graph import Array, dtype_of, plain, primitive
+from tinygrad_neuron.graph import Array, dtype_of, is_complex, plain, primitive
 from tinygrad_neuron.ops.decompositions import fixed, rounding, svd, svdvals
 from tinygrad_neuron.ops.elementwise import absolute, astype, power, sign, stop_gradient, where
 from tinygrad_neuron.ops.linalg import (
+    adjoint,
     as_array,
     as_floats,
     chain,
@@ -18,6 +19,7 @@ from tinygrad_neuron.ops.linalg import (
     matrix_trace,
     to_end,
 )
+from tinygrad_neuron.ops.parts import conj, imag
 from tinygrad_neuron.ops.reductions import max, min, spread, sum
 from tinygrad_neuron.ops.shape import (
     Axes,
@@ -31,7 +33,8 @@ from tinygrad_neuron.ops.shape import (
 # -------------------------------------------------------------------------------- lengths
 
 
-def _largest(x: Array, axis: Axes) -> Array:
+@primitive(None, steep=False)
+def magnitude(x: Array, *, axis: Axes = None) -> Array:
     """A power of two near the largest entry, to divide by; 1 where that would not help."""
     top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
     usable = (top > 0.0) & np.isfinite(top)
@@ -57,7 +60,7 @@ def euclidean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     limits = np.finfo(x.dtype)
     if np.all((squares > limits.tiny / limits.eps) & (squares < limits.max)):
         return np.sqrt(squares)
-    unit = _largest(x, axis)
+    unit = magnitude(x, axis=axis)
     scaled = np.sqrt(np.add.reduce(np.square(x / unit), axis=axis, keepdims=True)) * unit
     return scaled if keepdims else np.squeeze(scaled, axis)
 
@@ -78,15 +81,21 @@ def _steepest(g: Array, y: Array, x: Array, order: float, axis: Axes, keepdims: 
 def power_norm(x: Array, *, order: float = 2.0, axis: Axes = None, keepdims: bool = False) -> Array:
     """The sum of |x|**order, to the power of 1 / order, scaled so that it does not overflow."""
     x = np.asarray(x)
-    unit = _largest(x, axis)
+    unit = magnitude(x, axis=axis)
     with np.errstate(divide="ignore"):
         total = np.add.reduce(np.abs(x / unit) ** order, axis=axis, keepdims=True)
         scaled = total ** (1.0 / order) * unit
     return scaled if keepdims else np.squeeze(scaled, axis)
 
 
+def _sizes(x: Array) -> Array:
+    """What the length of a vector depends on: of complex entries the absolute values."""
+    return absolute(x) if is_complex(x) else x
+
+
 def _along(x: Array, order: Any, axis: Axes, keepdims: bool) -> Array:
     """The norm of vectors that lie along one axis, or along several read as one."""
+    x = _sizes(x)
     if order is None or order == 2:
         return euclidean(x, axis=axis, keepdims=keepdims)
     if isinstance(order, str):
@@ -104,7 +113,7 @@ def _along(x: Array, order: Any, axis: Axes, keepdims: bool) -> Array:
 def _of_matrices(x: Array, order: Any) -> Array:
     """The norm of the matrices in the last two axes."""
     if order in (None, "fro", "f"):
-        return euclidean(x, axis=(-2, -1))
+        return euclidean(_sizes(x), axis=(-2, -1))
     if order == "nuc":
         return sum(svdvals(x), axis=-1)
     if order in (2, -2):
@@ -128,7 +137,7 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
     x = as_floats(x)
     n = ndim_of(x)
     if axis is None and (ord is None or (n, ord) in ((1, 2), (2, "fro"), (2, "f"))):
-        return euclidean(x, axis=tuple(range(n)), keepdims=keepdims)
+        return euclidean(_sizes(x), axis=tuple(range(n)), keepdims=keepdims)
     axes = tuple(range(n)) if axis is None else tuple(int(k) for k in np.atleast_1d(axis))
     if len(axes) == 1:
         return _along(x, ord, axes, keepdims)
@@ -182,7 +191,7 @@ def _as_matrices(numbers: Array) -> Array:
 
 def _cofactors(a: Array) -> Array:
     """The derivative of the determinant, from a matrix whose largest entry is about 1."""
-    unit = _largest(plain(a), (-2, -1))  # a constant: the determinant of c * a is c**n times a's
+    unit = magnitude(a, axis=(-2, -1))  # a constant: the determinant of c * a is c**n times a's
     return unit ** (shape_of(a)[-1] - 1.0) * _cofactors_near_one(a / unit)
 
 
@@ -208,7 +217,7 @@ def _cofactors_near_one(a: Array) -> Array:
     u, s, vh = (stop_gradient(part) for part in svd(a))
     rest = np.count_nonzero(plain(s) <= plain(rounding(s)), axis=-1).max(initial=0)
     k = shape_of(a)[-1] - int(rest)
-    middle = chain(swap(u), a, swap(vh))
+    middle = chain(adjoint(u), a, adjoint(vh))
     inverse = swap(inv(middle[..., :k, :k]))
     first = _as_matrices(det(middle[..., :k, :k]))
     if rest:
@@ -222,11 +231,12 @@ def _cofactors_near_one(a: Array) -> Array:
         bottom = concatenate([-matmul(left, swap(across)), left], axis=-1)
         inverse = concatenate([top, bottom], axis=-2)
     turns = _as_matrices(sign(det(matmul(u, vh))))
-    return turns * first * chain(u, inverse, vh)
+    return turns * first * chain(conj(u), inverse, conj(vh))
 
 
 @primitive(
     lambda g, y, a: _as_matrices(g) * _cofactors(a),
+    holomorphic=True,
     numpy=(np.linalg.det,),
 )
 def det(a: Array) -> Array:
@@ -234,8 +244,8 @@ def det(a: Array) -> Array:
     return np.linalg.det(a)
 
 
-def _owed_by_logarithm(g: Array, y: Array, a: Array) -> Array:
-    singular = y == -np.inf
+def _uphill(g: Array, singular: Array, a: Array) -> Array:
+    """The gradient of log(|det|) by each matrix, if it is owed anything: the inverse's adjoint."""
     if np.any(np.asarray(plain(singular)) & (np.asarray(plain(g)) != 0.0)):
         raise NoDerivativeError(
             f"slogdet({THE_INPUT}) has no derivative here: the matrix is singular.",
@@ -243,11 +253,13 @@ def _owed_by_logarithm(g: Array, y: Array, a: Array) -> Array:
             hint="linalg.det, whose derivative is defined there",
             function="slogdet",
         )
-    invertible = where(_as_matrices(singular), eye_like(a), a)
-    return _as_matrices(g) * swap(inv(invertible))
+    return adjoint(inv(where(_as_matrices(singular), eye_like(a), a)))
 
 
-@primitive(_owed_by_logarithm)
+@primitive(
+    lambda g, y, a: _as_matrices(g) * _uphill(g, y == -np.inf, a),
+    holomorphic=False,
+)
 def logabsdet(a: Array) -> Array:
     """log(|det(a)|) of each matrix (Giles 2008, 2.3.4), which neither over- nor underflows."""
     return np.linalg.slogdet(a)[1]
@@ -256,6 +268,15 @@ def logabsdet(a: Array) -> Array:
 @primitive(None, steep=False)
 def signdet(a: Array) -> Array:
     """The sign of the determinant: a step."""
+    return np.linalg.slogdet(a)[0]
+
+
+@primitive(
+    lambda g, y, a: 1j * _as_matrices(imag(conj(y) * g)) * _uphill(g, y == 0.0, a),
+    holomorphic=False,
+)
+def unitdet(a: Array) -> Array:
+    """The determinant of complex matrices over its absolute value: it moves by turning."""
     return np.linalg.slogdet(a)[0]
 
 
@@ -269,10 +290,12 @@ class SlogdetResult(NamedTuple):
 def slogdet(a: Array) -> SlogdetResult:
     """The sign of each determinant and the logarithm of its absolute value.
 
+    The sign of a complex determinant is complex, with absolute value 1, and has a gradient.
+
     Raises `NoDerivativeError` (TN138), going backward, where the matrix is singular.
     """
     a = as_array(a)
-    return SlogdetResult(signdet(a), logabsdet(a))
+    return SlogdetResult(unitdet(a) if is_complex(a) else signdet(a), logabsdet(a))
 
 
 def cond(x: Array, p: Any = None) -> Array:

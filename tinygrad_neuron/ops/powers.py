@@ -15,6 +15,7 @@ from tinygrad_neuron.graph import (
     Domain,
     dtype_of,
     elementwise,
+    is_complex,
     only,
     primitive,
 )
@@ -31,6 +32,7 @@ from tinygrad_neuron.ops.elementwise import (
     sign,
     where,
 )
+from tinygrad_neuron.ops.parts import imag, real
 from tinygrad_neuron.ops.steps import isinf
 
 LN_2, LOG2_E, LOG10_E = math.log(2.0), math.log2(math.e), math.log10(math.e)
@@ -68,6 +70,7 @@ def cbrt(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: LN_2 * g * y,
+    holomorphic=True,
     scalar=math.exp2,
     numpy=(np.exp2,),
 )
@@ -78,6 +81,7 @@ def exp2(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: LOG2_E * g / x,
+    holomorphic=True,
     scalar=math.log2,
     numpy=(np.log2,),
     domains=(POSITIVE,),
@@ -89,6 +93,7 @@ def log2(x: Array) -> Array:
 
 @elementwise(
     lambda g, y, x: LOG10_E * g / x,
+    holomorphic=True,
     scalar=math.log10,
     numpy=(np.log10,),
     domains=(POSITIVE,),
@@ -150,9 +155,14 @@ def frexp(x: Array) -> tuple[Array, Array]:
 # -------------------------------------------------------------------------------- choices
 
 
+def _if_chosen(g: Array, y: Array, a: Array, b: Array) -> Array:
+    """g for a if it is y, half of it where b is so too; two that are missing are a tie."""
+    return where((a == b) | (y != y), 0.5 * g, where(a == y, g, 0.0))
+
+
 @elementwise(
-    lambda g, y, a, b: where(a == b, 0.5 * g, where(a == y, g, 0.0)),
-    lambda g, y, a, b: where(a == b, 0.5 * g, where(b == y, g, 0.0)),
+    lambda g, y, a, b: _if_chosen(g, y, a, b),
+    lambda g, y, a, b: _if_chosen(g, y, b, a),
     scalar=lambda a, b: a if a >= b or b != b else b,
     numpy=(np.fmax,),
     kink="where a = b, half of the slope each",
@@ -164,8 +174,8 @@ def fmax(a: Array, b: Array) -> Array:
 
 
 @elementwise(
-    lambda g, y, a, b: where(a == b, 0.5 * g, where(a == y, g, 0.0)),
-    lambda g, y, a, b: where(a == b, 0.5 * g, where(b == y, g, 0.0)),
+    lambda g, y, a, b: _if_chosen(g, y, a, b),
+    lambda g, y, a, b: _if_chosen(g, y, b, a),
     scalar=lambda a, b: a if a <= b or b != b else b,
     numpy=(np.fmin,),
     kink="where a = b, half of the slope each",
@@ -245,6 +255,9 @@ def nan_to_num(
     """
     if not copy:
         raise _cannot_overwrite()
+    if is_complex(x):
+        across, up = (nan_to_num(part, copy, nan, posinf, neginf) for part in (real(x), imag(x)))
+        return across + 1j * up
     largest = float(np.finfo(dtype_of(x)).max)
     y = where(isnan(x), nan, x)
     y = where(x == math.inf, largest if posinf is None else posinf, y)

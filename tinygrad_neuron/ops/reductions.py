@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.errors import UnsupportedError, refuse
 from tinygrad_neuron.graph import (
     Array,
     Domain,
@@ -142,16 +142,6 @@ def keyworded(
     return lambda forward: Keyworded(forward, rules, whole=whole, **traits)
 
 
-def refuse_out(name: str, out: Any) -> None:
-    """Raise if a result with a history was to be written into an array."""
-    if out is not None:
-        raise UnsupportedError(
-            f"np.{name} cannot write its result, which has a history, into an array.",
-            why="The array holds plain numbers: the gradient would stop here.",
-            hint=f"y = np.{name}(v)   instead of   np.{name}(v, out=y)",
-        )
-
-
 def in_precision(name: str, x: Array, dtype: Any) -> Array:
     """x as the array to work on, in the precision that was asked for."""
     if isinstance(x, list | tuple):
@@ -201,7 +191,7 @@ def _sum(
     initial: Array = None,
     where: Array = True,
 ) -> Array:
-    refuse_out("sum", out)
+    refuse("np.sum", out=out)
     x = chosen(in_precision("sum", x, dtype), where, 0.0)
     y = sum(x, axis=axis, keepdims=keepdims)
     return y if initial is None else y + initial
@@ -210,6 +200,7 @@ def _sum(
 @keyworded(
     _sum,
     lambda g, y, x, axis, keepdims: spread(g, shape_of(x), axis),
+    holomorphic=True,
     numpy=(np.sum,),
     steep=False,
 )
@@ -227,7 +218,7 @@ def _mean(
     *,
     where: Array = True,
 ) -> Array:
-    refuse_out("mean", out)
+    refuse("np.mean", out=out)
     x = in_precision("mean", x, dtype)
     if where is True:
         return mean(x, axis=axis, keepdims=keepdims)
@@ -238,6 +229,7 @@ def _mean(
 @keyworded(
     _mean,
     lambda g, y, x, axis, keepdims: spread(g / _summands(x, y), shape_of(x), axis),
+    holomorphic=True,
     numpy=(np.mean,),
     steep=False,
 )
@@ -257,7 +249,7 @@ def _summands(x: Array, y: Array) -> int:
 def _shared_out(g: Array, y: Array, x: Array, axis: Axes) -> Array:
     """The gradient of an extreme: to the entries that reached it, in equal parts."""
     shape = shape_of(x)
-    reached = x == spread(y, shape, axis)
+    reached = (x == spread(y, shape, axis)) | (x != x)  # nan is chosen before any number
     ties = sum(reached, axis=axis, keepdims=True)
     return select(reached, spread(g, shape, axis) / ties, 0.0)
 
@@ -285,7 +277,7 @@ def _max(
     initial: Array = None,
     where: Array = True,
 ) -> Array:
-    refuse_out("max", out)
+    refuse("np.max", out=out)
     return _extreme(max, maximum, -inf, x, axis, keepdims, (initial, where))
 
 
@@ -310,7 +302,7 @@ def _min(
     initial: Array = None,
     where: Array = True,
 ) -> Array:
-    refuse_out("min", out)
+    refuse("np.min", out=out)
     return _extreme(min, minimum, inf, x, axis, keepdims, (initial, where))
 
 
@@ -333,7 +325,7 @@ def ptp(x: Array, axis: Axes = None, out: Any = None, keepdims: bool = False) ->
     >>> ptp([3.0, 1.0, 4.0])
     3.0
     """
-    refuse_out("ptp", out)
+    refuse("np.ptp", out=out)
     x = in_precision("ptp", x, None)
     return max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims)
 
@@ -350,7 +342,7 @@ def _prod(
     initial: Array = None,
     where: Array = True,
 ) -> Array:
-    refuse_out("prod", out)
+    refuse("np.prod", out=out)
     x = chosen(in_precision("prod", x, dtype), where, 1.0)
     y = prod(x, axis=axis, keepdims=keepdims)
     return y if initial is None else y * initial
@@ -369,6 +361,7 @@ def _prod_share(g: Array, y: Array, x: Array, axis: Axes, keepdims: bool) -> Arr
 @keyworded(
     _prod,
     _prod_share,
+    holomorphic=True,
     numpy=(np.prod,),
 )
 def prod(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
@@ -388,7 +381,7 @@ def before(rows: Array) -> Array:
 
 
 def _cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: Any = None) -> Array:
-    refuse_out("cumprod", out)
+    refuse("np.cumprod", out=out)
     return cumprod(in_precision("cumprod", x, dtype), axis=axis)
 
 
@@ -399,12 +392,13 @@ def _cumprod_share(g: Array, y: Array, x: Array, axis: int | None) -> Array:
         return reshape(g, shape=shape)
     rows = as_rows(x, axes)
     owed = as_rows(reshape(g, shape=shape), axes)
-    return from_rows(before(rows) * _backwards(owed, rows), shape, axes)
+    return from_rows(before(rows) * backwards(owed, rows), shape, axes)
 
 
 @keyworded(
     _cumprod,
     _cumprod_share,
+    holomorphic=True,
     numpy=(np.cumprod,),
 )
 def cumprod(x: Array, *, axis: int | None = None) -> Array:
@@ -412,14 +406,15 @@ def cumprod(x: Array, *, axis: int | None = None) -> Array:
     return np.cumprod(x, axis=axis)
 
 
-def _backwards(g: Array, a: Array) -> Array:
+def backwards(g: Array, a: Array) -> Array:
     """r with r[k] = g[k] + a[k + 1] * r[k + 1]: what a recurrence hands back along its rows."""
     return recurrence(g[..., ::-1], shifted(a[..., ::-1], 0.0))[..., ::-1]
 
 
 @primitive(
-    lambda g, y, b, a: _backwards(g, a),
-    lambda g, y, b, a: _backwards(g, a) * shifted(y, 0.0),
+    lambda g, y, b, a: backwards(g, a),
+    lambda g, y, b, a: backwards(g, a) * shifted(y, 0.0),
+    holomorphic=True,
 )
 def recurrence(b: Array, a: Array) -> Array:
     """s with s[k] = b[k] + a[k] * s[k - 1] along the last axis, and s[0] = b[0].

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, Domain, dtype_of, only, primitive
+from tinygrad_neuron.errors import UnsupportedError, refuse
+from tinygrad_neuron.graph import Array, Domain, dtype_of, is_complex, only, primitive
 from tinygrad_neuron.ops.elementwise import isnan, logical_not, remainder, select
+from tinygrad_neuron.ops.parts import conj, imag, real
 from tinygrad_neuron.ops.reductions import (
     axes_of,
     chosen,
     cumprod,
     in_precision,
     keyworded,
-    refuse_out,
     sum,
 )
 from tinygrad_neuron.ops.shape import (
@@ -47,7 +47,7 @@ def _ones(x: Array, axis: int) -> tuple[int, ...]:
 
 
 def _cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: Any = None) -> Array:
-    refuse_out("cumsum", out)
+    refuse("np.cumsum", out=out)
     return cumsum(in_precision("cumsum", x, dtype), axis=axis)
 
 
@@ -61,6 +61,7 @@ def _cumsum_share(g: Array, y: Array, x: Array, axis: int | None) -> Array:
 @keyworded(
     _cumsum,
     _cumsum_share,
+    holomorphic=True,
     numpy=(np.cumsum,),
     steep=False,
 )
@@ -110,7 +111,7 @@ def cumulative_sum(
     >>> cumulative_sum([1.0, 2.0, 3.0], include_initial=True).tolist()
     [0.0, 1.0, 3.0, 6.0]
     """
-    refuse_out("cumulative_sum", out)
+    refuse("np.cumulative_sum", out=out)
     return _with_initial(cumsum, 0.0, x, axis, dtype, include_initial)
 
 
@@ -124,7 +125,7 @@ def cumulative_prod(
     include_initial: bool = False,
 ) -> Array:
     """The running products; with `include_initial` the empty product 1 in front."""
-    refuse_out("cumulative_prod", out)
+    refuse("np.cumulative_prod", out=out)
     return _with_initial(cumprod, 1.0, x, axis, dtype, include_initial)
 
 
@@ -266,6 +267,7 @@ def _convolution_share(g: Array, other: Array, length: int) -> Array:
 @primitive(
     lambda g, y, a, v: _convolution_share(g, v, shape_of(a)[0]),
     lambda g, y, a, v: _convolution_share(g, a, shape_of(v)[0]),
+    holomorphic=True,
     steep=False,
 )
 def convolution(a: Array, v: Array) -> Array:
@@ -289,7 +291,7 @@ def convolve(a: Array, v: Array, mode: str = "full") -> Array:
 
 
 def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
-    """NumPy's correlation of two rows: a convolution with the second one reversed.
+    """NumPy's correlation of two rows: a convolution with the second, reversed and conjugated.
 
     >>> correlate([1.0, 2.0, 3.0], [0.0, 1.0], mode="full").tolist()
     [1.0, 2.0, 3.0, 0.0]
@@ -299,7 +301,7 @@ def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
     window = _window(n, m, mode)
     if mode == "same" and m > n:  # NumPy exchanges the rows and reads the result backwards
         window = slice(n + m - 1 - window.stop, n + m - 1 - window.start)
-    return convolution(a, v[::-1])[window]
+    return convolution(a, conj(v[::-1]))[window]
 
 
 def _window(n: int, m: int, mode: str) -> slice:
@@ -366,6 +368,12 @@ def interp(
     1.0
     """
     x, xp, fp = (_array("interp", each) for each in (x, xp, fp))
+    if is_complex(fp):
+        across, up = (
+            interp(x, xp, part(fp), _if_given(part, left), _if_given(part, right), period)
+            for part in (real, imag)
+        )
+        return across + 1j * up
     if period is not None:
         if period == 0.0:
             raise ValueError("a period is not 0")
@@ -377,6 +385,10 @@ def interp(
     before, behind = only(x) < only(xp)[0], only(x) > only(xp)[-1]
     y = select(before, fp[0] if left is None else left, inside)
     return select(behind, fp[-1] if right is None else right, y)
+
+
+def _if_given(part: Any, end: Array) -> Array:
+    return None if end is None else part(end)
 
 
 def _on_lines(x: Array, xp: Array, fp: Array) -> Array:

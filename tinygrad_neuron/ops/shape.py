@@ -25,6 +25,7 @@ def ndim_of(x: Array) -> int:
 
 @primitive(
     lambda g, y, x, shape: reshape(g, shape=shape_of(x)),
+    holomorphic=True,
     numpy=(np.reshape,),
     steep=False,
 )
@@ -40,6 +41,7 @@ def _inverse(axes: tuple[int, ...] | None) -> tuple[int, ...] | None:
 
 @primitive(
     lambda g, y, x, axes: transpose(g, axes=_inverse(axes)),
+    holomorphic=True,
     numpy=(np.transpose, np.permute_dims),
     steep=False,
 )
@@ -56,6 +58,7 @@ def swap(x: Array) -> Array:
 
 @primitive(
     lambda g, y, x, shape: sum_to(g, shape=shape_of(x)),
+    holomorphic=True,
     numpy=(np.broadcast_to,),
     steep=False,
 )
@@ -72,6 +75,7 @@ def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
 
 @primitive(
     lambda g, y, x, shape: broadcast_to(g, shape=shape_of(x)),
+    holomorphic=True,
     steep=False,
 )
 def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
@@ -90,6 +94,7 @@ def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
 
 @primitive(
     lambda g, y, x, axis: reshape(g, shape=shape_of(x)),
+    holomorphic=True,
     numpy=(np.expand_dims,),
     steep=False,
 )
@@ -100,6 +105,7 @@ def expand_dims(x: Array, *, axis: int | tuple[int, ...]) -> Array:
 
 @primitive(
     lambda g, y, x, axis: reshape(g, shape=shape_of(x)),
+    holomorphic=True,
     numpy=(np.squeeze,),
     steep=False,
 )
@@ -110,6 +116,7 @@ def squeeze(x: Array, *, axis: Axes = None) -> Array:
 
 @primitive(
     lambda g, y, *xs, axis, i: _piece(g, xs, axis, i),
+    holomorphic=True,
     steep=False,
 )
 def join(*xs: Array, axis: int = 0) -> Array:
@@ -127,6 +134,7 @@ def _piece(g: Array, xs: Sequence[Array], axis: int, i: int) -> Array:
 
 @primitive(
     lambda g, y, *xs, axis, i: g[(slice(None),) * (axis % ndim_of(g)) + (i,)],
+    holomorphic=True,
     steep=False,
 )
 def pile(*xs: Array, axis: int = 0) -> Array:

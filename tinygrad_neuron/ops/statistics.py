@@ -5,13 +5,17 @@ overflow long before it does. One thing is a primitive, the entry of a rank: tho
 rank share its gradient, as they do for the largest.
 """
 
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
 from math import inf, nan, prod as product
 from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Array, dtype_of, only, primitive
+from tinygrad_neuron.errors import UnsupportedError, refuse
+from tinygrad_neuron.graph import Array, dtype_of, is_complex, only, primitive
+from tinygrad_neuron.ops.angles import hypot
 from tinygrad_neuron.ops.elementwise import (
     absolute,
     astype,
@@ -20,13 +24,16 @@ from tinygrad_neuron.ops.elementwise import (
     logical_and,
     logical_not,
     maximum,
+    minimum,
     positive,
     select,
     sqrt,
     square,
     stop_gradient,
 )
+from tinygrad_neuron.ops.linalg import matmul, matrix_diagonal
 from tinygrad_neuron.ops.measures import euclidean
+from tinygrad_neuron.ops.parts import imag, real
 from tinygrad_neuron.ops.reductions import (
     as_rows,
     axes_of,
@@ -39,10 +46,18 @@ from tinygrad_neuron.ops.reductions import (
     mean,
     min,
     prod,
-    refuse_out,
     sum,
 )
-from tinygrad_neuron.ops.shape import Axes, broadcast_to, ndim_of, reshape, shape_of, transpose
+from tinygrad_neuron.ops.shape import (
+    Axes,
+    broadcast_to,
+    join,
+    ndim_of,
+    reshape,
+    shape_of,
+    squeeze,
+    transpose,
+)
 
 # ----------------------------------------------------------------------------------- spread
 
@@ -82,14 +97,18 @@ def var(
     mean: Array = None,
     correction: float | None = None,
 ) -> Array:
-    """The variance: the mean squared distance from the mean, over n - ddof.
+    """The variance: the mean squared distance from the mean, over n - ddof; real also of complex x.
 
     >>> var([1.0, 2.0, 3.0, 6.0])
     3.5
     """
-    refuse_out("var", out)
+    refuse("np.var", out=out)
     x = _floating("var", x, dtype)
-    freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
+    ddof = _correction(ddof, correction)
+    if is_complex(x):
+        across, up = _of_parts(var, x, mean, axis=axis, ddof=ddof, keepdims=keepdims, where=where)
+        return across + up
+    freedom = _freedom(x, axis, keepdims, where, ddof)
     squares = square(_deviations(x, axis, where, mean))
     return divide(sum(squares, axis=axis, keepdims=keepdims), freedom)
 
@@ -111,24 +130,39 @@ def std(
     >>> std([2.0, 4.0])
     1.0
     """
-    refuse_out("std", out)
+    refuse("np.std", out=out)
     x = _floating("std", x, dtype)
-    freedom = _freedom(x, axis, keepdims, where, _correction(ddof, correction))
+    ddof = _correction(ddof, correction)
+    if is_complex(x):
+        across, up = _of_parts(std, x, mean, axis=axis, ddof=ddof, keepdims=keepdims, where=where)
+        return hypot(across, up)
+    freedom = _freedom(x, axis, keepdims, where, ddof)
     distance = euclidean(_deviations(x, axis, where, mean), axis=axis, keepdims=keepdims)
     return divide(distance, sqrt(freedom))
+
+
+def _of_parts(spread: Any, x: Array, mean: Array, **settings: Any) -> Iterator[Array]:
+    """The spread of the real parts, and that of the imaginary parts."""
+    means = (None, None) if mean is None else (real(mean), imag(mean))
+    parts = zip((real(x), imag(x)), means, strict=True)
+    return (spread(part, mean=middle, **settings) for part, middle in parts)
 
 
 def _floating(name: str, x: Array, dtype: Any) -> Array:
     """x in the precision that was asked for; whole numbers as float64."""
     x = in_precision(name, x, dtype)
-    kind = dtype_of(x).kind
-    if kind == "c":
+    return x if dtype_of(x).kind in "fc" else astype(x, dtype=np.dtype(float))
+
+
+def _ordered(name: str, x: Array) -> Array:
+    """x in floating point, of which one can be larger than another."""
+    if is_complex(x):
         raise UnsupportedError(
             f"np.{name} takes real numbers; these are {dtype_of(x)}.",
-            why="Complex ones have no order, and a spread in two directions.",
-            hint=f"np.{name}(np.real(v))  and  np.{name}(np.imag(v))",
+            why="Complex ones have no order.",
+            hint=f"np.{name}(v.real)  and  np.{name}(v.imag)",
         )
-    return x if kind == "f" else astype(x, dtype=np.dtype(float))
+    return _floating(name, x, None)
 
 
 # -------------------------------------------------------------------------------- averages
@@ -177,6 +211,79 @@ def _beside(x: Array, axis: Axes, weights: Array) -> Array:
     weights = transpose(weights, axes=tuple(int(k) for k in np.argsort(axes)))
     weights = reshape(weights, shape=tuple(n if k in axes else 1 for k, n in enumerate(shape)))
     return broadcast_to(weights, shape=shape)
+
+
+# ---------------------------------------------------------------------------- covariances
+
+
+def _variables(m: Array, rowvar: bool) -> Array:
+    """Samples of variables as a table with one row for each variable."""
+    m = _floating("cov", m, None)
+    if ndim_of(m) > 2:
+        raise ValueError(f"cov takes a row or a table, not an array of shape {shape_of(m)}")
+    if ndim_of(m) < 2:
+        return reshape(m, shape=(1, -1))
+    return m if rowvar else transpose(m)
+
+
+def cov(
+    m: Array,
+    y: Array = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Array = None,
+    *,
+    dtype: Any = None,
+) -> Array:
+    """How the variables in the rows vary together, by the samples and by `aweights`.
+
+    >>> cov([1.0, 2.0, 3.0], [1.0, 3.0, 5.0]).tolist()
+    [[1.0, 2.0], [2.0, 4.0]]
+    """
+    x = _variables(in_precision("cov", m, dtype), rowvar)
+    if y is not None:
+        x = join(x, _variables(in_precision("cov", y, dtype), rowvar), axis=0)
+    ddof = int(not bias) if ddof is None else ddof
+    weights = _weights(x, fweights, aweights)
+    if weights is None:
+        x, freedom = x - mean(x, axis=1, keepdims=True), float(shape_of(x)[1] - ddof)
+        weighted = x
+    else:
+        total = sum(weights)
+        x = x - sum(x * weights, axis=1, keepdims=True) / total
+        weighted = x * weights
+        inner = total if aweights is None else sum(weights * aweights) / total
+        freedom = total - ddof * (1.0 if aweights is None else inner)
+    if only(freedom) <= 0.0:
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=2)
+        freedom = 0.0
+    return squeeze(divide(matmul(x, transpose(weighted)), freedom))
+
+
+def _weights(x: Array, fweights: Any, aweights: Array) -> Array:
+    """How much each sample counts: as often as it was seen, times its weight."""
+    for weights in (fweights, aweights):
+        if weights is not None and shape_of(weights) != shape_of(x)[1:]:
+            raise ValueError(f"{shape_of(weights)} weights for {shape_of(x)[1]} samples")
+    if fweights is None:
+        return aweights
+    counts = np.asarray(only(fweights)).astype(dtype_of(x))
+    return counts if aweights is None else counts * aweights
+
+
+def corrcoef(x: Array, y: Array = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
+    """The covariances of variables brought to one spread: from -1 to 1.
+
+    >>> corrcoef([1.0, 2.0, 3.0], [1.0, 3.0, 5.0]).round(9).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+    c = cov(x, y, rowvar, dtype=dtype)
+    if not shape_of(c):
+        return c / c
+    spread = sqrt(matrix_diagonal(c))
+    return minimum(maximum(c / spread[:, None] / spread[None, :], -1.0), 1.0)
 
 
 # ------------------------------------------------------------------------------- quantiles
@@ -243,7 +350,7 @@ def _quantile(
     name: str, x: Array, q: Array, axis: Axes, keepdims: bool, method: str, skip_nan: bool
 ) -> Array:
     """The quantiles of x along the axes, the axes of q first; nan counts as missing, or as nan."""
-    x = _floating(name, x, None)
+    x = _ordered(name, x)
     if not np.all((only(q) >= 0.0) & (only(q) <= 1.0)):
         raise ValueError(f"np.{name}: a quantile lies from 0 to 1, a percentile from 0 to 100")
     shape, axes = shape_of(x), axes_of(x, axis)
@@ -255,7 +362,8 @@ def _quantile(
     n = np.asarray(only(there), int) if skip_nan else np.full(shape_of(rows)[:-1], length)
     y = _between(rows, _standing(reshape(q, shape=(-1,)), n, method), n)
     lost = there == 0.0 if skip_nan else there < length
-    y = select(reshape(lost, shape=(*shape_of(lost), 1)), nan, y)
+    missing = nan if skip_nan else max(rows, axis=-1, keepdims=True)  # which is nan, and a number's
+    y = select(reshape(lost, shape=(*shape_of(lost), 1)), missing, y)
     count = ndim_of(y)
     y = transpose(y, axes=(count - 1, *range(count - 1)))
     return reshape(y, shape=(*shape_of(q), *left_shape(x, axis, keepdims)))
@@ -263,7 +371,7 @@ def _quantile(
 
 def _only(name: str, out: Any, overwrite_input: bool, weights: Any = None) -> None:
     """Raise for what cannot be honoured."""
-    refuse_out(name, out)
+    refuse(f"np.{name}", out=out)
     if overwrite_input or weights is not None:
         keyword = "weights" if weights is not None else "overwrite_input"
         raise UnsupportedError(
@@ -351,92 +459,26 @@ def _present(name: str, x: Array, where: Array) -> tuple[Array, Array]:
     return x, mask if where is True else logical_and(mask, where)
 
 
-def nansum(
-    x: Array,
-    axis: Axes = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
-    initial: Array = None,
-    where: Array = True,
-) -> Array:
-    """The sum of those that are numbers.
+def of_present(function: Callable[..., Array], doc: str) -> Callable[..., Array]:
+    """A reduction of those that are numbers, with the signature of the reduction of all."""
+    whole = getattr(function, "whole", function)
+    name = f"nan{function.__name__}"
 
-    >>> nansum([1.0, float("nan"), 3.0])
-    4.0
-    """
-    x, present = _present("nansum", x, where)
-    settings = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims}
-    return sum(x, **settings, initial=initial, where=present)
+    def of_numbers(x: Array, *args: Any, where: Array = True, **settings: Any) -> Array:
+        x, present = _present(name, x, where)
+        return function(x, *args, where=present, **settings)
+
+    of_numbers.__name__ = of_numbers.__qualname__ = name
+    of_numbers.__doc__ = doc
+    of_numbers.__signature__ = inspect.signature(whole)  # type: ignore[attr-defined]
+    return of_numbers
 
 
-def nanprod(
-    x: Array,
-    axis: Axes = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
-    initial: Array = None,
-    where: Array = True,
-) -> Array:
-    """The product of those that are numbers."""
-    x, present = _present("nanprod", x, where)
-    settings = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims}
-    return prod(x, **settings, initial=initial, where=present)
-
-
-def nanmean(
-    x: Array,
-    axis: Axes = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
-    *,
-    where: Array = True,
-) -> Array:
-    """The mean of those that are numbers; nan where there are none.
-
-    >>> nanmean([1.0, float("nan"), 3.0])
-    2.0
-    """
-    x, present = _present("nanmean", x, where)
-    return mean(x, axis, dtype, out, keepdims, where=present)
-
-
-def nanvar(
-    x: Array,
-    axis: Axes = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Array = True,
-    mean: Array = None,
-    correction: float | None = None,
-) -> Array:
-    """The variance of those that are numbers."""
-    x, present = _present("nanvar", x, where)
-    ddof = _correction(ddof, correction)
-    return var(x, axis, dtype, out, ddof, keepdims, where=present, mean=mean)
-
-
-def nanstd(
-    x: Array,
-    axis: Axes = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Array = True,
-    mean: Array = None,
-    correction: float | None = None,
-) -> Array:
-    """The standard deviation of those that are numbers."""
-    x, present = _present("nanstd", x, where)
-    ddof = _correction(ddof, correction)
-    return std(x, axis, dtype, out, ddof, keepdims, where=present, mean=mean)
+nansum = of_present(sum, "The sum of those that are numbers.")
+nanprod = of_present(prod, "The product of those that are numbers.")
+nanmean = of_present(mean, "The mean of those that are numbers; nan where there are none.")
+nanvar = of_present(var, "The variance of those that are numbers.")
+nanstd = of_present(std, "The standard deviation of those that are numbers.")
 
 
 def _nan_extreme(
@@ -463,7 +505,7 @@ def nanmax(
     >>> nanmax([1.0, float("nan"), 3.0])
     3.0
     """
-    refuse_out("nanmax", out)
+    refuse("np.nanmax", out=out)
     return _nan_extreme(max, -inf, x, axis, keepdims, initial, where)
 
 
@@ -476,7 +518,7 @@ def nanmin(
     where: Array = True,
 ) -> Array:
     """The smallest of those that are numbers; ties share the gradient equally."""
-    refuse_out("nanmin", out)
+    refuse("np.nanmin", out=out)
     return _nan_extreme(min, inf, x, axis, keepdims, initial, where)
 
 

@@ -121,9 +121,15 @@ def answering(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def answer(*args: Any, **settings: Any) -> Any:
-        return function(*map(only, args), **{key: only(x) for key, x in settings.items()})
+        return function(*map(_numbers, args), **{key: _numbers(x) for key, x in settings.items()})
 
+    answer.__doc__ = f"NumPy's `{function.__name__}`, about the numbers alone: a plain answer."
     return answer
+
+
+def _numbers(x: Any) -> Any:
+    """What is asked about, Values in lists too, as plain numbers."""
+    return type(x)(map(_numbers, x)) if type(x) in (list, tuple) else only(x)
 
 
 isclose = answering(np.isclose)

@@ -18,7 +18,7 @@ FINITE: frozenset[Primitive] = frozenset(
     {
         *(ops.add, ops.subtract, ops.multiply, ops.negative, ops.square, ops.absolute),
         *(ops.sin, ops.cos, ops.tanh, ops.sech2, ops.sigmoid, ops.arctan, ops.arcsinh),
-        *(ops.relu, ops.softplus, ops.maximum, ops.minimum, ops.select, ops.sign, ops.floor),
+        *(ops.relu, ops.softplus, ops.maximum, ops.minimum, ops.select, ops.signum, ops.floor),
         *(ops.sum, ops.mean, ops.max, ops.min, ops.matmul, ops.cumsum, ops.sum_to, ops.contract),
         *(ops.reshape, ops.transpose, ops.broadcast_to, ops.expand_dims, ops.squeeze, ops.join),
         *(ops.pile, ops.take, ops.scatter, ops.softmax, ops.log_softmax, ops.logsumexp),

@@ -157,4 +157,4 @@ def _has_nan(x: Any) -> bool:
     """Whether there is a nan in it; of an array by its product with itself, which is fast."""
     if type(x) is float:
         return x != x
-    return np.asarray(x).dtype.kind == "f" and bool(np.isnan(np.vdot(x, x)))
+    return np.asarray(x).dtype.kind in "fc" and bool(np.isnan(np.vdot(x, x)))

@@ -64,6 +64,8 @@ OF_ARRAYS: Mapping[Primitive, str] = {
     ops.broadcast_to: "np.broadcast_to(x, shape)",
     ops.sum: "np.sum(x, axis=axis, keepdims=keepdims)",
 }
+# what its forward checks beside was checked when it was traced
+UNCHECKED: Mapping[Primitive, str] = {ops.astype: "np.asarray(x, dtype)"}
 # what a helper may mention of the package without being written out itself
 STAND_INS = {shape_of: "np.shape", ndim_of: "np.ndim", dtype_of: "np.result_type"}
 
@@ -104,8 +106,9 @@ def spelling(function: Primitive, *, floats: bool, arrays: bool, settings: Any) 
     """
     if floats:
         return _of_floats(function)
-    if arrays and function in OF_ARRAYS:
-        return Spelling(_parsed(OF_ARRAYS[function]), _array_names(function))
+    text = (OF_ARRAYS if arrays and function in OF_ARRAYS else UNCHECKED).get(function)
+    if text is not None:
+        return Spelling(_parsed(text), _array_names(function))
     return _of_forward(function)
 
 
