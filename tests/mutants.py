@@ -20,8 +20,10 @@ from tinygrad_neuron import Value
 from tinygrad_neuron.check.strategies import calls_of, kinked_calls_of
 from tinygrad_neuron.ops import PRIMITIVES, greater, less, where
 
+ABOUT_COMPLEX = ("real", "imag", "conjugate", "unit", "unitdet")  # of real numbers flat, or nothing
+
 # flat by decree, or of complex numbers, which are not checked
-LEFT_OUT = ("stop_gradient", "fourier", "half_spectrum", "from_half", "magnitude")
+LEFT_OUT = ("stop_gradient", "fourier", "half_spectrum", "from_half", "magnitude", *ABOUT_COMPLEX)
 RULED = [p for p in PRIMITIVES if any(p.rules) and p.name not in LEFT_OUT]
 
 drawing = settings(

@@ -387,6 +387,13 @@ def climbs(draw: Draw, entries: Strategy, unique: bool = False) -> Drawn:
     return (draw(arrays(shape, entries, unique=unique)),), {"axis": axis}
 
 
+@st.composite
+def lattices(draw: Draw, entries: Strategy) -> Drawn:
+    """Scores of lattices so narrow that a path leads to every state, and what may be skipped."""
+    shape = draw(st.tuples(st.integers(1, 4), st.integers(1, 2), st.integers(1, 2)))
+    return (draw(arrays(shape, entries)),), {"skips": draw(masks(shape[1:]))}
+
+
 # ------------------------------------------------------------------------ Fourier transforms
 
 NORMS = st.sampled_from(["backward", "ortho", "forward"])
@@ -525,6 +532,7 @@ BY_HAND: dict[str, Callable[[Strategy], Strategy]] = {
     ),
     "general_spectrum": one_of(matrices.real),
     "pseudoinverse": one_of(matrices.stretched, rcond=1e-10),
+    "path_sums": lattices,
 }
 """Those whose inputs must suit each other, or their settings; each is given its entries."""
 
@@ -538,19 +546,8 @@ TIED: dict[str, Callable[[Strategy], Strategy]] = {
 """Those whose ties are made in a way of their own."""
 
 NARROW = {
-    *(
-        "fixed",
-        "inv",
-        "det",
-        "logabsdet",
-        "signdet",
-        "unitdet",
-        "magnitude",
-        "running_max",
-        "square_root",
-        "turned",
-        "complement",
-    ),
+    *("fixed", "inv", "det", "logabsdet", "signdet", "unitdet", "square_root", "turned"),
+    *("complement", "magnitude", "running_max", "path_sums"),
     *("stretched", "spectrum", "general_spectrum", "pseudoinverse", "power_norm", "solutions"),
     *("unwrap", "remainder", "floor_divide", "fmod", "of_rank"),
     *("floor", "ceil", "rint", "round", "trunc"),  # beyond 2^53 they change nothing
