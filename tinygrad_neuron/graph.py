@@ -173,6 +173,11 @@ def to_check(x: Array) -> Array:
     return x._data if isinstance(x, Node) else x
 
 
+def is_traced(x: Array) -> bool:
+    """Whether its number is one of many runs, so that nothing may be saved by looking at it."""
+    return isinstance(x, Node) and x.traced
+
+
 def only(x: Array) -> Array:
     """The number or array inside a node, where the answer must be one; anything else as it is."""
     return x.only() if isinstance(x, Node) else x

@@ -67,7 +67,12 @@ OF_ARRAYS: Mapping[Primitive, str] = {
 # what its forward checks beside was checked when it was traced
 UNCHECKED: Mapping[Primitive, str] = {ops.astype: "np.asarray(x, dtype)"}
 # what a helper may mention of the package without being written out itself
-STAND_INS = {shape_of: "np.shape", ndim_of: "np.ndim", dtype_of: "np.result_type"}
+STAND_INS = {
+    shape_of: "np.shape",
+    ndim_of: "np.ndim",
+    dtype_of: "np.result_type",
+    ops.where: "np.where",
+}
 
 
 @dataclass(frozen=True)

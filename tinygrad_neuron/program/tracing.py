@@ -426,11 +426,18 @@ def _name_in(f: Function, data: Any) -> str | None:
     seen = inspect.getclosurevars(code)
     for scope in (seen.nonlocals, seen.globals):
         for name, thing in scope.items():
-            if isinstance(thing, Sequence | np.ndarray) and not isinstance(thing, str):
-                given = np.asarray(thing)
-                if given.shape == data.shape and np.array_equal(given, data):
-                    return name
+            if isinstance(thing, Sequence | np.ndarray) and _is_same(thing, data):
+                return name
     return None
+
+
+def _is_same(thing: Any, data: Any) -> bool:
+    """Whether it is this array, perhaps as a list."""
+    try:
+        given = np.asarray(thing)
+    except (ValueError, TypeError, LeftGraphError):  # ragged, or of Values: no array
+        return False
+    return given.shape == data.shape and np.array_equal(given, data)
 
 
 def _not_given(node: Node) -> TraceError:
