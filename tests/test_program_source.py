@@ -336,6 +336,23 @@ def test_what_cannot_be_read_is_refused_by_name():
     assert program.interpret(3.0) == 6.0
 
 
+def test_what_a_primitive_closes_over_is_written_out():
+    """A number as a constant; what is no number is refused by name, and not left unsaid."""
+    scale, stranger = 3.0, object()
+
+    @tn.elementwise(lambda g, y, x: scale * g)
+    def scaled(x):
+        return scale * x
+
+    @tn.elementwise(lambda g, y, x: g)
+    def strange(x):
+        return x if stranger else -x
+
+    assert on_its_own(program_of(scaled)(1.0))(2.0) == 6.0
+    with pytest.raises(errors.UnsupportedError, match="it mentions stranger"):
+        _ = program_of(strange)(1.0).source
+
+
 def test_the_bare_function_of_the_source():
     """Compiled once; it takes the inputs out of their containers."""
     program = program_of(lambda p, x: p["w"] * x + p["b"])({"w": 1.0, "b": 0.0}, 1.0)

@@ -192,11 +192,12 @@ class _Helpers:
             raise _unwritten(self.function, f"two functions that it calls have the name {name}")
         self.sources[name] = called
         definition = _definition(called, self.function)
-        parameters = {a.arg for a in _arguments(definition)}
+        texts = (definition.args, *definition.body)
+        local = {name for part in texts for name in _assigned(part)}
         plain = ast.FunctionDef(
             name=name,
             args=_bare(definition.args),
-            body=[self.resolved(part, called, parameters) for part in definition.body],
+            body=[self.resolved(part, called, local) for part in definition.body],
             decorator_list=[],
         )
         self.written[name] = ast.unparse(ast.fix_missing_locations(plain))
@@ -206,7 +207,8 @@ class _Helpers:
         """A piece of a function's text with its global names written so that they stand alone."""
         node = _copy(node)
         local = local | set(_assigned(node))
-        scope = {**inspect.getclosurevars(called).builtins, **called.__globals__}
+        seen = inspect.getclosurevars(called)
+        scope = {**seen.builtins, **called.__globals__, **seen.nonlocals}
         known = {}
         for part in ast.walk(node):
             if isinstance(part, ast.AnnAssign):
@@ -228,8 +230,10 @@ class _Helpers:
             return _parsed(self.name_of(thing.forward))
         if getattr(thing, "__module__", None) in LIBRARIES and hasattr(thing, "__name__"):
             return _parsed(f"{thing.__module__.lstrip('_')}.{thing.__name__}")
-        if getattr(thing, "__module__", None) == "builtins" or scope.get(name) is None:
+        if getattr(thing, "__module__", None) == "builtins":
             return _parsed(name)
+        if thing is None and name in scope:
+            return ast.Constant(None)
         if inspect.isfunction(thing):
             return _parsed(self.name_of(thing))
         if isinstance(thing, int | float | str):
