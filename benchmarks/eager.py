@@ -99,7 +99,7 @@ def neuron_by_hand(parameters: Arrays, data: Arrays) -> tuple[Any, list[Any]]:
     """Two products with the data."""
     (w,), (x, y) = parameters, data
     r = x @ w - y
-    return (r * r).mean(), [(2.0 / len(y)) * (r @ x)]
+    return (r * r).mean(), [(2.0 / len(y)) * (x.T @ r)]
 
 
 def a_network(name: str, rows: int, sizes: Sequence[int]) -> Workload:
@@ -119,8 +119,8 @@ def an_elementwise(name: str, n: int) -> Workload:
 
 def a_neuron(name: str, rows: int, features: int) -> Workload:
     """A neuron at data of so many rows."""
-    data = [rng.normal(size=(rows, features)), rng.normal(size=rows)]
-    return Workload(name, neuron, neuron_by_hand, [np.zeros(features) + 0.1], data)
+    data = [rng.normal(size=(rows, features)), rng.normal(size=(rows, 1))]  # DeZero's matmul
+    return Workload(name, neuron, neuron_by_hand, [np.full((features, 1), 0.1)], data)
 
 
 WORKLOADS: dict[str, Callable[[str], Workload]] = {  # made when their turn comes

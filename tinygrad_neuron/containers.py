@@ -20,7 +20,7 @@ def parts(nested: Any) -> Mapping[Any, Any] | None:
     """
     if isinstance(nested, dict):
         return nested
-    if isinstance(nested, list | tuple):
+    if isinstance(nested, (list, tuple)):
         return dict(enumerate(nested))
     if hasattr(type(nested), "__dataclass_fields__"):
         return {field.name: getattr(nested, field.name) for field in fields(nested)}
@@ -87,7 +87,7 @@ def _like(nested: Any, held: dict[Any, Any]) -> Any:
         return held
     if isinstance(nested, tuple) and hasattr(nested, "_fields"):  # a named tuple
         return type(nested)(*held.values())
-    if isinstance(nested, list | tuple):
+    if isinstance(nested, (list, tuple)):
         return type(nested)(held.values())
     if all(part is getattr(nested, name) for name, part in held.items()):
         return nested
