@@ -52,6 +52,15 @@ def test_a_wrong_rule_is_an_error_where_it_is_used(rule, word):
         assert caught.value.report.status == "failed"
 
 
+def test_it_is_checked_in_a_trace():
+    """The first use may be that of `program_of`: the check asks at the example's numbers."""
+    right, wrong = bell_with(RIGHT)[0], bell_with(WRONG)[0]
+    assert tn.program_of(right)(0.5).interpret(0.25) == right(0.25)
+    assert type(right) is Primitive
+    with pytest.raises(WrongRuleError, match="bell, the rule for x"):
+        tn.program_of(wrong)(0.5)
+
+
 def test_the_check_can_be_left_out():
     """For a slope that is meant to be another one."""
     bell, calls = bell_with(WRONG, check=False)

@@ -151,6 +151,11 @@ def vectors_that_are_not_determined():
     np.linalg.eigh(sphere).eigenvectors.sum().backward()
 
 
+def program_of_random_numbers():
+    rng = np.random.default_rng(0)
+    tn.program_of(lambda x: x + rng.normal())(1.0)
+
+
 def chance_inside_a_checkpoint():
     rng = np.random.default_rng(0)
     noisy = tn.checkpoint(lambda x: x * rng.normal())
@@ -165,6 +170,13 @@ MISTAKES = [
         TypeError,
         ["weight", "no gradient yet", "weight.grad"],
         {"name": "weight"},
+    ),
+    (
+        program_of_random_numbers,
+        errors.TraceError,
+        TypeError,
+        ["twice", "random numbers", "argument"],
+        None,
     ),
     (
         backward_of_an_array,

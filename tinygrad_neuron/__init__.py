@@ -13,6 +13,7 @@ from tinygrad_neuron import (
     linalg as linalg,
     ops as ops,
     optim as optim,
+    program as program,
 )
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
@@ -300,6 +301,7 @@ if TYPE_CHECKING:
         elementwise as elementwise,
     )
     from tinygrad_neuron.handwritten import primitive as primitive
+    from tinygrad_neuron.program import program_of as program_of
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
@@ -311,6 +313,7 @@ _WHERE = {
     "check_vjp": "check",
     "elementwise": "check",
     "primitive": "handwritten",
+    "program_of": "program",
 }
 
 

@@ -34,6 +34,7 @@ from tinygrad_neuron.graph import (
     dtype_of,
     is_complex,
     plain,
+    primitive,
     tidy,
     unchanged,
 )
@@ -116,6 +117,8 @@ def shares_of(
     function: Primitive = node.primitive  # type: ignore[assignment]  # it has inputs
     inputs, settings = node.inputs, node.settings
     feed = record or node.batched  # nodes know where their batch is, and their data do not
+    if feed:
+        node.in_turn(g)
     y = node if feed else node._data
     args = inputs if feed else [x._data if isinstance(x, Node) else x for x in inputs]
     turned = is_complex(node._data) and inputs and function.holomorphic
@@ -207,6 +210,8 @@ def excused(share: Array, g: Array) -> Array:
     0 * inf is nan, but a branch that `where` did not choose has no say, whatever its slope. Both
     must hold, g = 0 and a slope that is not finite: a g that is just 0 here still has derivatives.
     """
+    if isinstance(share, Node) and share.traced:
+        return unless_idle(share, g)  # for all runs, not for what this one was given
     number = share._data if isinstance(share, Node) else share
     if type(number) is float:
         return 0.0 if number != number and plain(g) == 0.0 else share
@@ -218,6 +223,25 @@ def excused(share: Array, g: Array) -> Array:
     if isinstance(share, Node) and share.batched:
         unowed = type(share).made(unowed, isnan)
     return where(unowed, 0.0, share)
+
+
+def _owed_to_share(g: Array, y: Array, share: Array, owed: Array) -> Array:
+    return unless_idle(g, owed)
+
+
+@primitive(
+    _owed_to_share,
+    None,
+    scalar=lambda share, owed: 0.0 if share != share and owed == 0.0 else share,
+    holomorphic=True,
+    steep=False,
+)
+def unless_idle(share: Array, owed: Array) -> Array:
+    """The share; but 0, and not nan, where nothing is owed, however steep it is there."""
+    idle = np.equal(owed, 0.0)
+    if np.shape(owed) != np.shape(share):
+        idle = np.all(idle)
+    return np.where(np.isnan(share) & idle, np.zeros_like(share), share)
 
 
 def _idle(g: Array, share: Array) -> Array:

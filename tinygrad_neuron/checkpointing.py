@@ -42,6 +42,8 @@ class Segment:
         """What stands outside for a part of the result."""
         if not isinstance(part, Node) or part.birth < self.since or part.primitive is None:
             return part
+        if part.traced:  # the inside is wanted: it is written out
+            return part
         entrances = tuple(entrances_of(part, self.since))
         if not entrances:  # no gradient asks for it again
             return type(part).made(part._data, part.primitive)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from tinygrad_neuron import check_command
+from tinygrad_neuron import check_command, code_command
 from tinygrad_neuron.errors import TinygradNeuronError
 from tinygrad_neuron.lesson import fit, guess, learn, model, nudge, predict, sweep, tour
 from tinygrad_neuron.lesson.equation import SEED, parse
@@ -236,6 +236,16 @@ def _losses(options: Options) -> screens.Screenful:
             hint=f"losses {options.name}   or   losses check {options.module}",
         )
     return screens.catalogue() if options.name is None else screens.described(options.name)
+
+
+def _code(options: Options) -> code_command.Code:
+    return code_command.run(
+        options.formula,
+        options.inputs,
+        gradient=not options.no_gradient,
+        optimise=options.optimise,
+        shapes=options.shapes,
+    )
 
 
 def _given(options: Options, *names: str) -> dict[str, Any]:
@@ -457,6 +467,18 @@ def _losses_options(parser: Parser) -> None:
     add("module", nargs="?", help="with check: a module of your own, whose losses are checked")
 
 
+def _code_options(parser: Parser) -> None:
+    parser.usage = "%(prog)s FORMULA [name=value ...] [options]"
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = code_command.HELP
+    add = parser.add_argument
+    add("formula", type=str.strip, metavar="FORMULA", help="what to write out")
+    add("inputs", nargs="*", metavar="name=value", help="an array that a name stands for")
+    add("--no-gradient", action="store_true", help="the formula alone")
+    add("--optimise", action="store_true", help="without what is repeated or constant")
+    add("--shapes", action="store_true", help="the shape and dtype of each result beside it")
+
+
 COMMANDS = {
     "guess": Command(
         "try random numbers for x and y in 256x + 212y = 1492  (no learning)",
@@ -490,6 +512,10 @@ COMMANDS = {
     "check": Command(
         "is a gradient right? A formula, or a function of your own, against finite differences",
         _check_options, _check, check_command.screen, check_command.record,
+    ),
+    "code": Command(
+        "write out a formula and its gradient as NumPy: a program to read and to keep",
+        _code_options, _code, code_command.screen, code_command.record,
     ),
 }  # fmt: skip
 

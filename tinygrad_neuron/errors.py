@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 # the frames between a mistake and the engine that noticed it: the engine's own, and NumPy's
-_OURS = tuple(os.path.dirname(module) + os.sep for module in (__file__, np.__file__))
+OURS = tuple(os.path.dirname(module) + os.sep for module in (__file__, np.__file__))
 
 
 def caller() -> FrameType | None:
     """The innermost frame that runs a person's own code: the line to show."""
     frame: FrameType | None = sys._getframe(1)
-    while frame and frame.f_code.co_filename.startswith(_OURS):
+    while frame and frame.f_code.co_filename.startswith(OURS):
         frame = frame.f_back
     return frame
 
@@ -233,6 +233,12 @@ class CheckInputError(TinygradNeuronError, TypeError):
     """A gradient check of something that cannot be checked."""
 
     code = "TN162"
+
+
+class TraceError(TinygradNeuronError, TypeError):
+    """A function that no program stands for, or an input that a program was not made for."""
+
+    code = "TN165"
 
 
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name

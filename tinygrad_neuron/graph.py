@@ -57,6 +57,8 @@ class Node:
 
     # One Node for many of one shape, their data along a first axis: see `batching`.
     batched: ClassVar[bool] = False
+    # A Node whose number must not be looked at, as another run has another: see `program`.
+    traced: ClassVar[bool] = False
 
     _a: Array
     _b: Array
@@ -108,6 +110,9 @@ class Node:
         """The data, for an answer that leaves the graph; what stands for many refuses."""
         return self._data
 
+    def in_turn(self, g: Array) -> None:
+        """Told by a sweep that records: from here on, what is made answers that this is owed g."""
+
     @property
     def inputs(self) -> tuple[Array, ...]:
         """What it was made from, in order: nodes and plain constants; () for a leaf."""
@@ -155,7 +160,22 @@ class Node:
 
 def plain(x: Array) -> Array:
     """The number or array inside a node; anything else as it is."""
+    if not isinstance(x, Node):
+        return x
+    return x.only() if x.traced else x._data
+
+
+def to_check(x: Array) -> Array:
+    """The number or array inside a node, for a check that raises and decides nothing else.
+
+    In a trace that is the example's number: what the program is run on is not checked.
+    """
     return x._data if isinstance(x, Node) else x
+
+
+def is_traced(x: Array) -> bool:
+    """Whether its number is one of many runs, so that nothing may be saved by looking at it."""
+    return isinstance(x, Node) and x.traced
 
 
 def only(x: Array) -> Array:

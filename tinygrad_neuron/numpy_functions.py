@@ -15,8 +15,9 @@ import numpy as np
 
 from tinygrad_neuron import fft, linalg, ops
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.graph import Primitive, plain
+from tinygrad_neuron.graph import Primitive
 from tinygrad_neuron.ops.folds import fold, folds
+from tinygrad_neuron.ops.shape import ndim_of
 from tinygrad_neuron.ops.steps import answering
 
 Function = Callable[..., Any]
@@ -165,8 +166,8 @@ def _pairs(ufunc: np.ufunc, method: str) -> bool:
 
 def _outer(a: Any, b: Any) -> tuple[Any, Any]:
     """Two inputs that broadcast to every pair: a with an axis of length 1 for each axis of b."""
-    first = np.ndim(plain(a))
-    return ops.expand_dims(a, axis=tuple(range(first, first + np.ndim(plain(b))))), b
+    first = ndim_of(a)
+    return ops.expand_dims(a, axis=tuple(range(first, first + ndim_of(b)))), b
 
 
 def _no_keyword(name: str, settings: dict[str, Any]) -> UnsupportedError:

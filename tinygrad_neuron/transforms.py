@@ -9,7 +9,7 @@ forward mode needs no rules of its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import partial, update_wrapper
 from itertools import repeat
 from typing import Any
 
@@ -84,7 +84,7 @@ def grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Functio
         value, g = both(*args, **settings)
         return (g, value[1]) if has_aux else g
 
-    return gradient
+    return _of(f, gradient)
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Function:
@@ -111,7 +111,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) 
             _as_asked(rebuilt(chosen, gradients), argnums),
         )
 
-    return value_and_gradient
+    return _of(f, value_and_gradient)
 
 
 def elementwise_grad(f: Function, argnums: Argnums = 0) -> Function:
@@ -216,7 +216,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
 
         return mapped(partials, result)
 
-    return jacobian_of
+    return _of(f, jacobian_of)
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Function:
@@ -289,6 +289,11 @@ def vmap(f: Function, in_axes: Any = 0, out_axes: Any = 0) -> Function:
         return rebuilt(y, [_gathered(part, k, size) for part, k in places])
 
     return mapped_f
+
+
+def _of(f: Function, derived: Function) -> Function:
+    """A function made from f: whoever asks for its signature sees f's."""
+    return update_wrapper(derived, f, assigned=(), updated=())
 
 
 # ------------------------------------------------------------------------------ fresh arguments

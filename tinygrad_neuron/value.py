@@ -84,7 +84,7 @@ class Value(Node):
         """This node, with another's history: what a constructor can do instead of returning it."""
         self._data, self.birth, self.primitive = other._data, other.birth, other.primitive
         self._a, self._b, self._settings = other._a, other._b, other.settings
-        if other.batched:  # the data of many must not pass for the data of one
+        if other.batched or other.traced:  # what must not be looked at must not pass for data
             self.__class__ = type(other)  # type: ignore[assignment]
 
     # ------------------------------------------------------------------ what it holds

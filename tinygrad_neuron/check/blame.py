@@ -35,6 +35,7 @@ from tinygrad_neuron.graph import (
     places,
     plain,
     recording,
+    to_check,
 )
 from tinygrad_neuron.ops import stop_gradient
 from tinygrad_neuron.value import Value
@@ -73,7 +74,7 @@ def of_node(node: Node, ruled: bool = False) -> Pair | None:
     ]
     if not where:
         return None
-    data = [plain(x) for x in inputs]
+    data = [to_check(x) for x in inputs]
 
     def results(values: list[Any]) -> list[Any]:
         filled = list(data)

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.errors import BroadcastError, LossError, name_of
-from tinygrad_neuron.graph import Array, plain, tidy
+from tinygrad_neuron.graph import Array, dtype_of, tidy
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.value import Value
 
@@ -43,7 +43,7 @@ def same_shape(prediction: Array, target: Array) -> tuple[Array, Array]:
     `LossError` (TN135) where there is nothing to compare, for nothing has no mean.
     """
     left = operand(prediction)
-    right = operand(target, np.asarray(plain(left)).dtype)
+    right = operand(target, dtype_of(left))
     p, t = shape_of(left), shape_of(right)
     if p != t:
         raise mismatch(prediction, p, target, t)

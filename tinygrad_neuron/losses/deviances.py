@@ -9,7 +9,7 @@ from math import inf, log, pi
 import numpy as np
 
 from tinygrad_neuron.errors import LossError
-from tinygrad_neuron.graph import Array, plain
+from tinygrad_neuron.graph import Array, plain, to_check
 from tinygrad_neuron.losses.algebra import mul0
 from tinygrad_neuron.losses.mechanism import loss
 from tinygrad_neuron.ops import exp, expm1mx, gammaln, log as logarithm, square, where
@@ -54,7 +54,7 @@ def _above(a: float, d: Array) -> Array:
 
 
 def _refuse_zeros(zero: Array, power: float) -> None:
-    if np.any(plain(zero)):
+    if np.any(to_check(zero)):
         raise LossError(
             f"A target is 0, and the law with power {power:g} has none.",
             why="From power 2 on the law's density at 0 is 0.",

@@ -8,7 +8,7 @@ from math import inf
 
 import numpy as np
 
-from tinygrad_neuron.graph import Array, plain
+from tinygrad_neuron.graph import Array, is_traced, plain
 from tinygrad_neuron.losses.algebra import mul0, xlogy
 from tinygrad_neuron.losses.mechanism import loss
 from tinygrad_neuron.ops import (
@@ -20,6 +20,7 @@ from tinygrad_neuron.ops import (
     exp,
     expm1,
     expm1mx,
+    isfinite,
     log1p,
     log_softmax,
     logsumexp,
@@ -30,6 +31,7 @@ from tinygrad_neuron.ops import (
     sort,
     sqrt,
     square,
+    stop_gradient,
     sum,
     where,
 )
@@ -57,8 +59,8 @@ def kl_divergence(logits: Array, target_logits: Array) -> Array:
     p, absent = softmax(target_logits), target_logits == -inf
     x, z = where(absent, 0.0, logits), where(absent, 0.0, target_logits)
     likeliest = np.argmax(plain(target_logits), axis=-1, keepdims=True)
-    start = np.take_along_axis(plain(x - z), likeliest, axis=-1)
-    start = np.where(np.isfinite(start), start, 0.0)  # scores may be shifted by any number
+    start = np.take_along_axis(stop_gradient(x - z), likeliest, axis=-1)
+    start = where(isfinite(start), start, 0.0)  # scores may be shifted by any number
     # q / p of each class, and q alone where p is 0, as logarithms and but for one factor
     ratio = where(absent, logits - logsumexp(target_logits, axis=-1, keepdims=True), x - z) - start
     far = max(ratio, axis=-1, keepdims=True) > FAR
@@ -66,7 +68,7 @@ def kl_divergence(logits: Array, target_logits: Array) -> Array:
     whole = sum(where(absent, exp(ratio), p * expm1(ratio)), axis=-1, keepdims=True)
     d = ratio - log1p(where(far, 0.0, whole))
     near = sum(where(absent, exp(d), p * expm1mx(d)), axis=-1)
-    if not np.any(plain(far)):
+    if not is_traced(far) and not np.any(plain(far)):
         return near
     direct = where(absent, 0.0, log_softmax(target_logits) - log_softmax(logits))
     return where(far[..., 0], sum(mul0(p, direct), axis=-1), near)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.errors import LossError
-from tinygrad_neuron.graph import Array, plain
+from tinygrad_neuron.graph import Array, to_check
 from tinygrad_neuron.losses.compare import Shape, called
 
 Draw = Callable[[np.random.Generator, Shape], Any]
@@ -186,7 +186,7 @@ def check_entries(loss: str, kind: Kind, given: Array, x: Array, keep: Any, othe
 
     `x` is what is looked at, the entries of `given` that are kept.
     """
-    data = np.asarray(plain(x))
+    data = np.asarray(to_check(x))
     if kind.allows is None:
         if kind.predicted or data.dtype.kind != "f" or _no_nan(data):
             return
@@ -235,9 +235,9 @@ def check_limit(loss: str, name: str, limit: str, value: Any, default: Any) -> N
     """Refuse a parameter outside its range, which may be a Value or an array."""
     says, allows = LIMITS[limit]
     number = type(value) in (float, int)
-    if not (allows(value) if number else np.all(allows(np.asarray(plain(value), float)))):
+    if not (allows(value) if number else np.all(allows(np.asarray(to_check(value), float)))):
         raise LossError(
-            f"{name} is {plain(value)!r}.",
+            f"{name} is {to_check(value)!r}.",
             why=f"{loss} takes a {name} that is {says}.",
             hint=f"{name}={default}",
             **{name: value},

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_neuron.errors import BroadcastError, LossError
-from tinygrad_neuron.graph import Array, dtype_of, only, plain
+from tinygrad_neuron.graph import Array, dtype_of, is_traced, only, to_check
 from tinygrad_neuron.losses.algebra import mul0
 from tinygrad_neuron.losses.compare import Shape, called, operand
-from tinygrad_neuron.ops import expand_dims, select, sum, where
+from tinygrad_neuron.ops import astype, expand_dims, select, sum, where
 from tinygrad_neuron.ops.shape import shape_of
 
 TOLERANCE = 1e-4  # of the sum of a distribution, which float16 and float32 cannot make 1
@@ -40,7 +40,7 @@ def read(target: Array, prediction: Shape, dtype: Any) -> Array:
     Raises `BroadcastError` (TN112) for a shape that is neither, `LossError` (TN135) for whole
     numbers that look one-hot.
     """
-    numbers = operand(target, dtype) if not is_labels(target) else np.asarray(only(target))
+    numbers = _as_given(target) if is_labels(target) else operand(target, dtype)
     given, rows = shape_of(numbers), prediction[:-1]
     name = called(target, "target")
     if not is_labels(numbers):
@@ -50,7 +50,7 @@ def read(target: Array, prediction: Shape, dtype: Any) -> Array:
             prediction, f"{name}.astype(int) for labels", prediction)  # fmt: skip
     if given == rows:
         return numbers
-    if given == prediction and np.isin(numbers, (0, 1)).all():
+    if given == prediction and np.isin(to_check(numbers), (0, 1)).all():
         raise LossError(
             f"{name} has the prediction's own shape {given} and holds only 0 and 1.",
             why="That looks one-hot, and whole numbers are read as labels, one for each row.",
@@ -58,6 +58,11 @@ def read(target: Array, prediction: Shape, dtype: Any) -> Array:
         )
     raise _misshapen(f"{name} holds whole numbers, so it is read as labels,", given,
         rows, f"{name}.reshape({rows})", prediction)  # fmt: skip
+
+
+def _as_given(labels: Array) -> Array:
+    """Labels as an array; as they are where they are an input of a program."""
+    return labels if is_traced(labels) else np.asarray(only(labels))
 
 
 def _misshapen(
@@ -74,6 +79,7 @@ def _misshapen(
 
 def check_labels(loss: str, given: Array, labels: Any, count: int, keep: Any) -> None:
     """Refuse a label that is not the number of a class."""
+    labels = to_check(labels)
     if not labels.size or (labels.min() >= 0 and labels.max() < count):
         return
     wrong = np.argwhere((labels < 0) | (labels >= count))[0]
@@ -91,7 +97,7 @@ def check_labels(loss: str, given: Array, labels: Any, count: int, keep: Any) ->
 
 def check_shares(loss: str, given: Array, target: Array) -> None:
     """Refuse rows that are not distributions: shares from 0 on that add up to 1."""
-    data = np.asarray(plain(target))
+    data = np.asarray(to_check(target))
     sums = data.sum(axis=-1)
     if data.size and not (data.min() >= 0.0 and np.abs(sums - 1.0).max() <= TOLERANCE):
         raise LossError(
@@ -112,7 +118,7 @@ def smoothed(target: Array, smoothing: float, classes: Any, count: int, dtype: A
     if not smoothing:
         return target
     shares = (
-        np.asarray(target[..., None] == np.arange(count), dtype) if is_labels(target) else target
+        astype(target[..., None] == np.arange(count), dtype=dtype) if is_labels(target) else target
     )
     allowed = np.broadcast_to(True if classes is None else classes, (*shape_of(shares)[:-1], count))
     spread = np.asarray(allowed / allowed.sum(axis=-1, keepdims=True), dtype)

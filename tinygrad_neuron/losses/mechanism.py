@@ -211,7 +211,7 @@ class Loss:
     def _shape(self, kind: Kind, x: Array, shape: Shape) -> Shape:
         """The shape of an array of this kind, beside a prediction of that shape."""
         if kind.own_length:
-            return (*shape[: -self.rows], *(np.shape(plain(x)) or (1,))[-1:])
+            return (*shape[: -self.rows], *(shape_of(x) or (1,))[-1:])
         if kind.per_example:
             return shape[: -self.rows]
         return shape[:-1] if kind.per_row else shape

@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 
 from tinygrad_neuron.errors import LossError
-from tinygrad_neuron.graph import Array, dtype_of, plain
+from tinygrad_neuron.graph import Array, dtype_of, plain, to_check
 from tinygrad_neuron.losses.algebra import xlogy
 from tinygrad_neuron.losses.binary import binary_cross_entropy
 from tinygrad_neuron.losses.labels import is_labels, one_hot, pick
@@ -55,7 +55,7 @@ def cross_entropy(logits: Array, target: Array) -> Array:
 
 def _check_scores(logits: Array) -> None:
     """Refuse a row in which every class is excluded; warn of several that are shares already."""
-    x = np.asarray(plain(logits))
+    x = np.asarray(to_check(logits))
     least = x.min(initial=np.inf)  # one pass, which is all that most scores need
     if least == -np.inf and np.isneginf(x.max(axis=-1)).any():
         row = tuple(map(int, np.argwhere(np.isneginf(x.max(axis=-1)))[0]))

@@ -266,16 +266,33 @@ def setxor1d(ar1: Array, ar2: Array, assume_unique: bool = False) -> Array:
 argpartition = answering(np.argpartition)
 argsort = answering(np.argsort)
 argwhere = answering(np.argwhere)
-empty_like = answering(np.empty_like)
 flatnonzero = answering(np.flatnonzero)
 nonzero = answering(np.nonzero)
-ones_like = answering(np.ones_like)
-zeros_like = answering(np.zeros_like)
+
+
+def _blank(a: Array) -> Array:
+    """Something of a Value's shape and dtype: its numbers, which may be many, are not asked for."""
+    return np.empty(shape_of(a), dtype_of(a)) if isinstance(a, Node) else a
+
+
+def empty_like(prototype: Array, *args: Any, **settings: Any) -> Array:
+    """NumPy's `empty_like`: an array of this shape and dtype, plain, with anything in it."""
+    return np.empty_like(_blank(prototype), *args, **settings)
+
+
+def ones_like(a: Array, *args: Any, **settings: Any) -> Array:
+    """NumPy's `ones_like`: an array of this shape and dtype, plain, full of ones."""
+    return np.ones_like(_blank(a), *args, **settings)
+
+
+def zeros_like(a: Array, *args: Any, **settings: Any) -> Array:
+    """NumPy's `zeros_like`: an array of this shape and dtype, plain, full of zeros."""
+    return np.zeros_like(_blank(a), *args, **settings)
 
 
 def full_like(a: Array, fill_value: Array, **settings: Any) -> Array:
     """An array like this one, full of a number; a Value, if the number is one."""
     if not isinstance(fill_value, Node):
-        return np.full_like(only(a), fill_value, **settings)
-    like = np.empty_like(only(a), **settings)
+        return np.full_like(_blank(a), fill_value, **settings)
+    like = np.empty_like(_blank(a), **settings)
     return broadcast_to(cast(fill_value, like.dtype), shape=like.shape)

@@ -23,7 +23,6 @@ from tinygrad_neuron.graph import (
     dtype_of,
     elementwise,
     is_complex,
-    plain,
     unchanged,
 )
 from tinygrad_neuron.ops.parts import conj, imag
@@ -453,8 +452,8 @@ PLAIN = {float, int, bool, complex}
 
 def _precision(condition: Node) -> "np.dtype[np.floating]":
     """The floating dtype that a comparison compared."""
-    compared = [x for x in map(plain, condition.inputs) if type(x) not in PLAIN]
-    floating = [dtype_of(x) for x in compared if dtype_of(x).kind == "f"]
+    inputs = (x._data if isinstance(x, Node) else x for x in condition.inputs)
+    floating = [x.dtype for x in inputs if type(x) not in PLAIN and x.dtype.kind == "f"]
     return np.result_type(*floating) if floating else np.dtype(np.float64)
 
 
