@@ -13,7 +13,6 @@ from tinygrad_neuron import (
     linalg as linalg,
     ops as ops,
     optim as optim,
-    program as program,
 )
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
@@ -292,7 +291,7 @@ from tinygrad_neuron.value import Value as Value
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tinygrad_neuron import check as check, losses as losses
+    from tinygrad_neuron import check as check, losses as losses, program as program
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
         check_grad as check_grad,
@@ -307,6 +306,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "check": "",
     "losses": "",
+    "program": "",
     "assert_grad": "check",
     "check_grad": "check",
     "check_gradient": "check",
