@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, errors, program_of, value_and_grad
+from tinygrad_neuron.literals import literal
 from tinygrad_neuron.ops import PRIMITIVES
-from tinygrad_neuron.program.literals import literal
 from tinygrad_neuron.program.source import handed_in
 
 X = np.array([[1.0, 2.0], [3.0, 1.0], [0.0, 4.0]])

@@ -6,10 +6,10 @@ from hypothesis import HealthCheck, Phase, find, given, settings, strategies as 
 
 import tinygrad_neuron as tn
 from tinygrad_neuron.check import strategies
-from tinygrad_neuron.check.code import code
 from tinygrad_neuron.check.strategies import calls
 from tinygrad_neuron.errors import UnknownNameError
 from tinygrad_neuron.graph import ANYWHERE, POSITIVE, Domain
+from tinygrad_neuron.literals import literal
 from tinygrad_neuron.ops import PRIMITIVES
 
 some = settings(max_examples=25)
@@ -269,7 +269,7 @@ def test_programs_are_graphs_of_all_kinds_of_steps(wanted):
 )
 def test_code_makes_its_input_again(x):
     """Digit for digit, in the same dtype and shape."""
-    again = eval(code(x), {"np": np})
+    again = eval(literal(x), {"np": np})
     assert type(again) is type(x)
     np.testing.assert_equal(again, x)
     if isinstance(x, np.ndarray):

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_neuron.check.code import code
 from tinygrad_neuron.check.gradients import check_grad
 from tinygrad_neuron.check.report import Report
 from tinygrad_neuron.check.samples import Sampler, ordinary
 from tinygrad_neuron.errors import GradientCheckError, file_and_line
+from tinygrad_neuron.literals import literal
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -48,7 +48,7 @@ class Example:
                 "",
                 source(self.function),
                 "",
-                f"print(check_grad(f, {', '.join(map(code, self.inputs))}{order}))",
+                f"print(check_grad(f, {', '.join(map(literal, self.inputs))}{order}))",
             ]
         )
 

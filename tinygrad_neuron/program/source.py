@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.containers import parts
+from tinygrad_neuron.literals import expression, literal
 from tinygrad_neuron.ops import broadcast_to, sum_to, transpose
 from tinygrad_neuron.program.lines import Line, Name, Variable, is_array
-from tinygrad_neuron.program.literals import expression, literal
 from tinygrad_neuron.program.spelling import Spelling, spelling
 
 WRITTEN = 64  # entries of a constant that stands in the source; a larger one is handed in

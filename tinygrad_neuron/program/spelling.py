@@ -21,8 +21,8 @@ import numpy as np
 from tinygrad_neuron import ops
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Node, Primitive, dtype_of
+from tinygrad_neuron.literals import expression, literal
 from tinygrad_neuron.ops.shape import ndim_of, shape_of
-from tinygrad_neuron.program.literals import expression, literal
 
 LIBRARIES = ("math", "itertools", "functools", "operator", "_operator")  # of Python itself
 OPERATORS = {

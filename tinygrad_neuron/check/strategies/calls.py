@@ -12,7 +12,6 @@ import numpy as np
 from hypothesis import assume, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinygrad_neuron.check.code import code, words
 from tinygrad_neuron.check.strategies import matrices
 from tinygrad_neuron.check.strategies.arrays import (
     Shape,
@@ -30,6 +29,7 @@ from tinygrad_neuron.check.strategies.arrays import (
 )
 from tinygrad_neuron.errors import UnknownNameError
 from tinygrad_neuron.graph import ANYWHERE, Array, Domain, Primitive
+from tinygrad_neuron.literals import keywords, literal
 
 Draw = Callable[[Any], Any]
 Drawn = tuple[tuple[Any, ...], dict[str, Any]]  # inputs and settings
@@ -70,12 +70,12 @@ class Call:
     def code(self) -> str:
         """The call as a function of what varies, in one line of Python."""
         names = [f"x{i}" for i in self.varying]
-        inputs = [f"x{i}" if i in self.varying else code(x) for i, x in enumerate(self.inputs)]
-        arguments = ", ".join([*inputs, *words(self.settings)])
+        inputs = [f"x{i}" if i in self.varying else literal(x) for i, x in enumerate(self.inputs)]
+        arguments = ", ".join([*inputs, *keywords(self.settings)])
         return f"f = lambda {', '.join(names)}: tn.ops.{self.primitive.name}({arguments})"
 
     def __repr__(self) -> str:
-        arguments = [*map(code, self.inputs), *words(self.settings)]
+        arguments = [*map(literal, self.inputs), *keywords(self.settings)]
         return f"tn.ops.{self.primitive.name}({', '.join(arguments)})"
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tinygrad_neuron import ops
-from tinygrad_neuron.check.code import code, words
 from tinygrad_neuron.check.strategies.arrays import (
     Strategy,
     arrays,
@@ -24,6 +23,7 @@ from tinygrad_neuron.check.strategies.arrays import (
 )
 from tinygrad_neuron.check.strategies.calls import along, to_expand, to_reshape, to_transpose
 from tinygrad_neuron.graph import Array, Domain, Primitive
+from tinygrad_neuron.literals import keywords, literal
 
 LARGEST = 1e4  # of any number on the way: differences of larger ones lose too many digits
 MARGIN = 1 / 64  # from the edge of a domain, and from a kink where none is wanted
@@ -71,11 +71,11 @@ class Program:
         return "\n".join([f"def f({', '.join(names[:n])}):", *lines, f"    return {names[-1]}"])
 
     def __repr__(self) -> str:
-        return f"{self.code()}\n\nf({', '.join(map(code, self.arguments))})"
+        return f"{self.code()}\n\nf({', '.join(map(literal, self.arguments))})"
 
 
 def _call(step: Step, names: Sequence[str]) -> str:
-    arguments = [*(names[k] for k in step.places), *words(step.settings)]
+    arguments = [*(names[k] for k in step.places), *keywords(step.settings)]
     return f"tn.ops.{step.primitive.name}({', '.join(arguments)})"
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,11 @@ def literal(x: Any) -> str:
     if isinstance(x, slice):
         return _slice(x)
     return _other(x)
+
+
+def keywords(settings: Mapping[str, Any]) -> list[str]:
+    """Keyword arguments, as they stand in a call."""
+    return [f"{name}={literal(x)}" for name, x in settings.items()]
 
 
 def _other(x: Any) -> str:
