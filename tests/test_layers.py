@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # and inside a folder (ops, lesson) from its neighbours as long as no circle closes
 LAYERS = (
     {"errors"},
-    {"containers", "literals"},
+    {"containers", "literals", "showing"},
     {"graph"},
     {"ops", "floats"},
     {"fft", "linalg", "checkpointing", "hooks"},
@@ -28,7 +28,7 @@ LAYERS = (
     {"check", "program"},
     {"handwritten", "nn", "losses", "optim"},
     {"micrograd", "train"},
-    {"lesson"},
+    {"lesson", "views"},
     {"expressions"},
     {"check_command", "code_command"},
     {"cli"},

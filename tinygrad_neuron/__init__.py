@@ -291,7 +291,7 @@ from tinygrad_neuron.value import Value as Value
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tinygrad_neuron import check as check, losses as losses, program as program
+    from tinygrad_neuron import check as check, losses as losses, program as program, views as views
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
         check_grad as check_grad,
@@ -307,6 +307,7 @@ _WHERE = {
     "check": "",
     "losses": "",
     "program": "",
+    "views": "",
     "assert_grad": "check",
     "check_grad": "check",
     "check_gradient": "check",

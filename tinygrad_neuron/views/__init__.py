@@ -1,0 +1,1 @@
+"""What a graph, a gradient and a descent look like: pictures, pages and tables."""
