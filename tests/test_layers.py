@@ -30,6 +30,7 @@ LAYERS = (
     {"micrograd", "train"},
     {"lesson", "views"},
     {"expressions"},
+    {"views"},
     {"check_command", "code_command"},
     {"cli"},
     {"__main__", "__init__"},

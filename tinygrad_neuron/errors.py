@@ -102,6 +102,12 @@ class NotScalarError(TinygradNeuronError, ValueError):
     code = "TN103"
 
 
+class NoPathError(TinygradNeuronError, ValueError):
+    """A gradient asked for by something that the result does not depend on."""
+
+    code = "TN104"
+
+
 class LeftGraphError(TinygradNeuronError, TypeError):
     """A number was about to leave the graph, and its gradient with it."""
 
@@ -239,6 +245,12 @@ class TraceError(TinygradNeuronError, TypeError):
     """A function that no program stands for, or an input that a program was not made for."""
 
     code = "TN165"
+
+
+class TraceFileError(TinygradNeuronError, ValueError):
+    """A file, or data, that does not hold a trace."""
+
+    code = "TN175"
 
 
 class MissingExtraError(TinygradNeuronError, ImportError):

@@ -172,7 +172,7 @@ def _traced_once(f: Function, examples: tuple[Any, ...], settings: dict[str, Any
     turns: list[Turn] = []
     token = _turns.set(turns)
     try:
-        with one_batch(), recording(), np.errstate(all="ignore"), _listening() as called:
+        with one_batch(), recording(), np.errstate(all="ignore"), listening() as called:
             result = f(*rebuilt(examples, inputs.values()), **settings)
     finally:
         _turns.reset(token)
@@ -222,7 +222,7 @@ def _paths(nested: Any, stem: str) -> Iterator[str]:
 
 
 @contextmanager
-def _listening() -> Iterator[dict[Node, str]]:
+def listening(kind: type[Node] = Traced) -> Iterator[dict[Node, str]]:
     """What a person's own variables hold when their function returns: names for the lines.
 
     A profile function sees the frames; that is the one place where those names still are.
@@ -235,7 +235,7 @@ def _listening() -> Iterator[dict[Node, str]]:
             return
         given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         for name, thing in frame.f_locals.items():
-            if isinstance(thing, Traced) and name not in given and name.isidentifier():
+            if isinstance(thing, kind) and name not in given and name.isidentifier():
                 called.setdefault(thing, name)
 
     before = sys.getprofile()

@@ -1,1 +1,8 @@
-"""What a graph, a gradient and a descent look like: pictures, pages and tables."""
+"""A run as data, and what can be seen of it: each view is a pure function of one trace."""
+
+from tinygrad_neuron.views.trace import (
+    dumps as dumps,
+    load as load,
+    save as save,
+    trace_of as trace_of,
+)
