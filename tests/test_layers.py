@@ -28,7 +28,7 @@ LAYERS = (
     {"check", "program"},
     {"handwritten", "nn", "losses", "optim"},
     {"micrograd", "train"},
-    {"lesson", "views"},
+    {"lesson"},
     {"expressions"},
     {"views"},
     {"check_command", "code_command"},
