@@ -9,7 +9,7 @@ import pytest
 import tinygrad_neuron as tn
 from tinygrad_neuron.errors import MissingExtraError, PictureError
 from tinygrad_neuron.train import descend
-from tinygrad_neuron.views import plots
+from tinygrad_neuron.views import landscapes, plots
 
 matplotlib = pytest.importorskip("matplotlib", reason="the pictures need matplotlib")
 
@@ -84,9 +84,9 @@ def test_a_landscape_shows_the_way_and_the_heights():
 def test_the_heights_of_a_landscape_are_those_of_the_loss():
     """At every point of the plane, and in rows of one height of the second direction."""
     loss, w, history = lesson(4e-6, 3)
-    plane = plots._plane(w, history)
+    plane = landscapes.plane_of(w, history)
     points = [(0.0, 0.0), (1.0, 0.0), (5.0, 1.0)]
-    assert plots._heights(loss, w, plane, points).tolist() == [1492.0**2, 1236.0**2, 0.0]
+    assert landscapes.heights_at(loss, w, plane, points).tolist() == [1492.0**2, 1236.0**2, 0.0]
 
 
 def test_a_landscape_of_one_weight_is_a_curve():
@@ -103,7 +103,7 @@ def test_a_landscape_of_many_weights_keeps_distances_in_its_plane():
     """The plane is spanned by orthogonal directions of length 1, and ends where the way does."""
     model, x = network()
     history = descend(lambda: (model(x) ** 2).mean(), model.parameters(), 0.1, 8, done=never)
-    plane = plots._plane(model.parameters(), history)
+    plane = landscapes.plane_of(model.parameters(), history)
     assert np.allclose(plane.directions @ plane.directions.T, np.eye(2))
     assert np.allclose(plane.way[-1], 0) and (plane.low < plane.way).all()
     figure = plots.landscape(lambda: (model(x) ** 2).mean(), model, history)
@@ -114,7 +114,7 @@ def test_a_straight_way_still_has_a_second_direction():
     """The lesson with a bias goes straight on in three dimensions."""
     w = tn.Value([0.0, 0.0, 0.0])
     history = descend(lambda: ((w * [1.0, 2.0, 3.0]).sum() - 1) ** 2, [w], 0.01, 5, done=never)
-    plane = plots._plane([w], history)
+    plane = landscapes.plane_of([w], history)
     assert np.allclose(plane.directions @ plane.directions.T, np.eye(2))
     assert np.allclose(plane.way[:, 1], 0, atol=1e-6)
 

@@ -33,7 +33,8 @@ def verdict(found: Verdict) -> str:
     'diverging after 2 updates: alpha = 0.001 is 110.5 times above the limit 2/lambda = 9.051e-06'
     """
     updates = f"{found.updates} update{'' if found.updates == 1 else 's'}"
-    text = f"{found.kind} after {updates}"
+    kind = {"budget": "not there yet", "no minimum": "without a bottom"}.get(found.kind, found.kind)
+    text = f"{kind} after {updates}"
     if found.kind == "diverging" and 1 < found.excess < math.inf:
         limit = f"the limit 2/lambda = {found.limit:.4g}"
         return f"{text}: alpha = {found.alpha:g} is {found.excess:.4g} times above {limit}"

@@ -7,24 +7,33 @@ is touched: no pyplot, no current figure, no style.
 
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tinygrad_neuron.errors import MissingExtraError, PictureError
-from tinygrad_neuron.graph import Node, no_grad, plain
+from tinygrad_neuron.graph import plain
 from tinygrad_neuron.losses.description import curve
 from tinygrad_neuron.losses.mechanism import Loss
-from tinygrad_neuron.train import History, assign
+from tinygrad_neuron.train import History
+from tinygrad_neuron.views.landscapes import (
+    RATIO,
+    Parameters,
+    Plane,
+    entry_names,
+    heights_at,
+    levels_of,
+    plane_of,
+    values_of,
+)
 
 Array = Any
 Figure = Any  # matplotlib.figure.Figure
 Axes = Any  # matplotlib.axes.Axes
 Path = str | PathLike[str] | None
-Parameters = Any  # a module, a Value, or Values in a sequence or by name
 
 # Okabe and Ito, Color Universal Design, 2008
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"
@@ -36,8 +45,6 @@ HALO = "white"  # around what is drawn on top of colours
 GRID = 41  # points on each side of a landscape
 FINE = 201  # and of a plane in which every point is asked for its class
 POINTS = 401  # of a curve
-RATIO = 100.0  # between the largest and the smallest loss: from here on the scale is logarithmic
-DEPTH = 1e-6  # of the largest loss: what lies deeper has one colour
 
 
 # ------------------------------------------------------------------------------ the pictures
@@ -74,11 +81,11 @@ def landscape(
 
     Raises `PictureError` (TN181) for more than two weights without a way.
     """
-    values = _values(parameters)
-    plane = _plane(list(values.values()), history)
+    values = values_of(parameters)
+    plane = plane_of(list(values.values()), history)
     if plane.directions.shape[0] == 1:
-        return _done(_valley(loss, list(values.values()), plane, _entries(values)), path)
-    return _done(_map(loss, list(values.values()), plane, _entries(values)), path)
+        return _done(_valley(loss, list(values.values()), plane, entry_names(values)), path)
+    return _done(_map(loss, list(values.values()), plane, entry_names(values)), path)
 
 
 def gradient_flow(parameters: Parameters, *, path: Path = None) -> Any:
@@ -87,7 +94,7 @@ def gradient_flow(parameters: Parameters, *, path: Path = None) -> Any:
     The scale is logarithmic. A parameter with no gradient, or with zeros only, is said in words, so
     that it is not taken for a small one.
     """
-    values = _values(parameters)
+    values = values_of(parameters)
     figure, axes = _figure("size of the gradient", "", height=1.2 + 0.42 * len(values))
     for row, value in enumerate(values.values()):
         _draw_flow(axes, row, value.gradient)
@@ -105,7 +112,7 @@ def weight_histograms(parameters: Parameters, *, path: Path = None) -> Any:
 
     Above each stand how many they are, their mean and their standard deviation.
     """
-    values = {name: np.ravel(v._data) for name, v in _values(parameters).items()}
+    values = {name: np.ravel(v._data) for name, v in values_of(parameters).items()}
     columns = min(len(values), 3)
     rows = -(-len(values) // columns)
     figure = figure_class()(figsize=(1.2 + 2.6 * columns, 0.6 + 1.9 * rows), layout="constrained")
@@ -196,83 +203,27 @@ def _log_if_wide(axes: Axes, numbers: Array) -> None:
 # ------------------------------------------------------------------------------ landscapes
 
 
-class Plane(NamedTuple):
-    """A flat piece of the space of weights: where it stands, which ways, and the way walked."""
-
-    centre: Array  # (n,)
-    directions: Array  # (1 or 2, n), of length 1
-    way: Array  # (steps, 1 or 2), along the directions from the centre
-    low: Array
-    high: Array
-
-
-def _plane(values: Sequence[Node], history: History | None) -> Plane:
-    """The piece to draw: around the way, or around the weights as they are."""
-    now = np.concatenate([np.ravel(v._data) for v in values])
-    steps = now[None] if history is None else _finite([m.weights for m in history.moments])
-    if now.size <= 2:
-        centre, directions = np.zeros(now.size), np.eye(now.size)
-    elif len(steps) > 1:
-        centre, directions = steps[-1], _principal(steps - steps[-1])
-    else:
-        raise PictureError(
-            f"There are {now.size} weights; a map has two sides.",
-            why="Which plane to look at is told by the way of a descent.",
-            hint="landscape(loss, parameters, history)",
-        )
-    way = (steps - centre) @ directions.T
-    middle = (way.max(axis=0) + way.min(axis=0)) / 2
-    reach = np.ptp(way, axis=0).max()
-    half = 0.65 * reach if reach else max(1.0, float(np.abs(now).max()))
-    return Plane(centre, directions, way, middle - half, middle + half)
-
-
-def _finite(steps: Sequence[Array]) -> Array:
-    kept = np.array(steps)
-    fine = np.isfinite(kept).all(axis=1)
-    return kept if fine.all() else kept[: int(fine.argmin())]
-
-
-def _principal(steps: Array) -> Array:
-    """The two directions in which the steps go furthest; any second one, where they go straight."""
-    *_, directions = np.linalg.svd(np.concatenate([steps, 1e-9 * np.eye(steps.shape[1])]))
-    return directions[:2]
-
-
-def _heights(
-    loss: Callable[[], Any], values: Sequence[Any], plane: Plane, points: Iterable[Any]
-) -> Array:
-    """The loss at points of the plane; the weights come back to where they were."""
-    before = np.concatenate([np.ravel(v._data) for v in values])
-    heights = []
-    try:
-        with no_grad(), np.errstate(all="ignore"):
-            for point in points:
-                assign(values, plane.centre + np.asarray(point) @ plane.directions)
-                heights.append(float(plain(loss())))
-    finally:
-        assign(values, before)
-    return np.array(heights)
-
-
 def _valley(loss: Any, values: Any, plane: Plane, names: list[str]) -> Figure:
     """The loss over a single weight."""
     x = np.linspace(plane.low, plane.high, POINTS)
     figure, axes = _figure(names[0], "loss J")
-    axes.plot(x, _heights(loss, values, plane, x), color=BLUE)
+    axes.plot(x, heights_at(loss, values, plane, x), color=BLUE)
     if len(plane.way) > 1:
-        y = _heights(loss, values, plane, plane.way)
+        y = heights_at(loss, values, plane, plane.way)
         _draw_way(axes, plane.way[:, 0], y)
     return figure
 
 
 def _map(loss: Any, values: Any, plane: Plane, names: list[str]) -> Figure:
     """The loss over a plane, as levels."""
+    from matplotlib.colors import LogNorm, Normalize
+
     a, b = (np.linspace(plane.low[i], plane.high[i], GRID) for i in (0, 1))
-    heights = _heights(loss, values, plane, ((u, v) for v in b for u in a)).reshape(GRID, GRID)
+    heights = heights_at(loss, values, plane, ((u, v) for v in b for u in a)).reshape(GRID, GRID)
     axis = names if len(names) == 2 else ["furthest direction of the way", "second direction"]
     figure, axes = _figure(*axis, size=(5.4, 4.5))
-    levels, scale = _levels(heights)
+    levels, wide = levels_of(heights)
+    scale = (LogNorm if wide else Normalize)(levels[0], levels[-1])
     drawn = axes.contourf(a, b, heights, levels, cmap="cividis", norm=scale, extend="both")
     axes.contour(a, b, heights, levels, colors=HALO, linewidths=0.3, norm=scale, alpha=0.6)
     bar = figure.colorbar(drawn, ax=axes, label="loss J", shrink=0.9)
@@ -283,21 +234,6 @@ def _map(loss: Any, values: Any, plane: Plane, names: list[str]) -> Figure:
         _draw_way(axes, *plane.way.T)
     axes.set_aspect("equal")
     return figure
-
-
-def _levels(heights: Array) -> tuple[Array, Any]:
-    """Where the lines go: evenly, or by equal factors where the heights span many."""
-    from matplotlib.colors import LogNorm, Normalize
-
-    fine = heights[np.isfinite(heights)]
-    high = float(fine.max()) if fine.size else 1.0
-    low = max(float(fine.min(initial=high)), DEPTH * high)
-    if high > RATIO * low > 0:
-        levels = np.geomspace(low, high, 17)
-        return levels, LogNorm(low, high)
-    low = float(fine.min()) if fine.size else 0.0
-    levels = np.linspace(low, high if high > low else low + 1.0, 17)
-    return levels, Normalize(levels[0], levels[-1])
 
 
 def _draw_way(axes: Axes, x: Array, y: Array) -> None:
@@ -430,27 +366,3 @@ def _done(figure: Figure, path: Path) -> Figure:
 
 def _named(things: Any, otherwise: str) -> dict[str, Any]:
     return dict(things) if isinstance(things, Mapping) else {otherwise: things}
-
-
-def _values(parameters: Parameters) -> dict[str, Any]:
-    """The parameters by name."""
-    if isinstance(parameters, Mapping):
-        return dict(parameters)
-    if hasattr(parameters, "parameters"):
-        parameters = parameters.parameters()
-    several = [parameters] if isinstance(parameters, Node) else list(parameters)
-    names = [v.name or f"parameter {i + 1}" for i, v in enumerate(several)]
-    twice = len(set(names)) < len(names)
-    return {
-        f"{n} ({i + 1})" if twice else n: v
-        for i, (n, v) in enumerate(zip(names, several, strict=True))
-    }
-
-
-def _entries(values: Mapping[str, Any]) -> list[str]:
-    """A name for each single weight."""
-    return [
-        name if not v.shape else f"{name}[{', '.join(map(str, index))}]"
-        for name, v in values.items()
-        for index in np.ndindex(v.shape)
-    ]
