@@ -291,7 +291,12 @@ from tinygrad_neuron.value import Value as Value
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tinygrad_neuron import check as check, losses as losses, program as program
+    from tinygrad_neuron import (
+        check as check,
+        losses as losses,
+        program as program,
+        views as views,
+    )
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
         check_grad as check_grad,
@@ -301,12 +306,14 @@ if TYPE_CHECKING:
     )
     from tinygrad_neuron.handwritten import primitive as primitive
     from tinygrad_neuron.program import program_of as program_of
+    from tinygrad_neuron.views import trace_of as trace_of
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
     "check": "",
     "losses": "",
     "program": "",
+    "views": "",
     "assert_grad": "check",
     "check_grad": "check",
     "check_gradient": "check",
@@ -314,6 +321,7 @@ _WHERE = {
     "elementwise": "check",
     "primitive": "handwritten",
     "program_of": "program",
+    "trace_of": "views",
 }
 
 
