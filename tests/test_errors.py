@@ -162,6 +162,15 @@ def chance_inside_a_checkpoint():
     noisy(Value(2.0)).backward()
 
 
+def weight_that_is_not_used():
+    used, idle = Value(1.0, name="used"), Value(2.0, name="idle")
+    tn.trace_of((used - 3.0) ** 2, wrt=[used, idle])
+
+
+def trace_of_another_form():
+    tn.views.validated({"schema": "another/1"}, "run.json")
+
+
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -291,6 +300,20 @@ MISTAKES = [
         {"primitive": "wave"},
     ),
     (check_of_nothing_that_moves, errors.CheckInputError, TypeError, ["float", "2.0"], None),
+    (
+        weight_that_is_not_used,
+        errors.NoPathError,
+        ValueError,
+        ["idle", "no path", "built from: used", "detach"],
+        {"name": "idle"},
+    ),
+    (
+        trace_of_another_form,
+        errors.TraceFileError,
+        ValueError,
+        ["run.json", "tinygrad_neuron.trace/1", "another/1", "trace_of(J)"],
+        None,
+    ),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),
 ]
 each_mistake = pytest.mark.parametrize(

@@ -31,7 +31,7 @@ LAYERS = (
     {"lesson"},
     {"expressions"},
     {"views"},
-    {"check_command", "code_command"},
+    {"commands"},
     {"cli"},
     {"__main__", "__init__"},
 )

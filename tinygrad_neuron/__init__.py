@@ -16,9 +16,7 @@ from tinygrad_neuron import (
 )
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
-from tinygrad_neuron.inspection import inspect as inspect
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
-from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
 from tinygrad_neuron.ops import (
     absolute as absolute,
     add as add,
@@ -291,7 +289,12 @@ from tinygrad_neuron.value import Value as Value
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tinygrad_neuron import check as check, losses as losses, program as program, views as views
+    from tinygrad_neuron import (
+        check as check,
+        losses as losses,
+        program as program,
+        views as views,
+    )
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
         check_grad as check_grad,
@@ -300,7 +303,10 @@ if TYPE_CHECKING:
         elementwise as elementwise,
     )
     from tinygrad_neuron.handwritten import primitive as primitive
+    from tinygrad_neuron.inspection import inspect as inspect
+    from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import program_of as program_of
+    from tinygrad_neuron.views import trace_of as trace_of
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
@@ -313,8 +319,11 @@ _WHERE = {
     "check_gradient": "check",
     "check_vjp": "check",
     "elementwise": "check",
+    "explain_nonfinite": "nonfinite",
+    "inspect": "inspection",
     "primitive": "handwritten",
     "program_of": "program",
+    "trace_of": "views",
 }
 
 

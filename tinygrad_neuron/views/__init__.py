@@ -5,4 +5,5 @@ from tinygrad_neuron.views.trace import (
     load as load,
     save as save,
     trace_of as trace_of,
+    validated as validated,
 )

@@ -92,7 +92,7 @@ def renamed(formula: str, names: Names) -> str:
     >>> renamed("a * b", {"a": "x1", "b": "w + 1"})
     'x1 * (w + 1)'
     """
-    trees = {name: _parsed(text) for name, text in names.items()}
+    trees = {name: _parsed(names[name]) for name in mentioned(formula) if name in names}
     return ast.unparse(_Renamed(trees).visit(_parsed(formula)))
 
 

@@ -121,7 +121,10 @@ def load(path: str | Path) -> Trace:
     try:
         trace = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise TraceFileError(f"{path} cannot be read as a trace: {error}.") from None
+        raise TraceFileError(
+            f"{path} cannot be read as a trace: {error}.",
+            hint="save(trace_of(J), path)  writes one",
+        ) from None
     return validated(trace, str(path))
 
 
@@ -190,7 +193,7 @@ class _Known:
 
     def __post_init__(self) -> None:
         for name, thing in self.scope.items():
-            if not name.startswith("_"):
+            if name.isidentifier() and not name.startswith("_"):
                 self.add(name, thing)
 
     def add(self, name: str, thing: Any) -> None:
