@@ -1,5 +1,6 @@
 """A page that steps through a run: one file, no network, from a trace and nothing else."""
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from tinygrad_neuron.graph import Node
 from tinygrad_neuron.train import History
 from tinygrad_neuron.views.lab import Lab
 from tinygrad_neuron.views.page.document import document
-from tinygrad_neuron.views.trace import Trace, trace_of, validated
+from tinygrad_neuron.views.trace import Trace, recorded, trace_of, validated
 
 MOST = 2000  # nodes of a page
 
@@ -22,18 +23,19 @@ def export_html(
     alpha: float | None = None,
     history: History | None = None,
     lab: Lab | None = None,
+    names: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a page that steps through how a result was computed and how its gradient was.
 
     `what` is a result, the history of a descent, a trace (`trace_of`, `load`), or None for a lab
-    alone. `wrt` and `alpha` are as for `trace_of`; `history` shows a descent beside the result, and
-    `lab` (`lab_of`) many learning rates. Gives back the path.
+    alone. `wrt`, `alpha` and `names` are as for `trace_of`; `history` shows a descent beside the
+    result, and `lab` (`lab_of`) many learning rates. Gives back the path.
 
     The page is one file that needs no network and no server.
 
     Raises `PictureError` (TN181) for more than 2,000 nodes.
     """
-    trace = trace_for(what, wrt=wrt, alpha=alpha, history=history)
+    trace = trace_for(what, wrt=wrt, alpha=alpha, history=history, names=names)
     written = Path(path)
     written.write_text(document(trace, lab), encoding="utf-8")
     return written
@@ -45,6 +47,7 @@ def trace_for(
     wrt: Any = None,
     alpha: float | None = None,
     history: History | None = None,
+    names: Mapping[str, Any] | None = None,
 ) -> Trace | None:
     """The trace that a page is made of."""
     if what is None or isinstance(what, dict):
@@ -52,9 +55,9 @@ def trace_for(
     elif isinstance(what, Node):
         if alpha is None and history is not None:
             alpha = history.alpha
-        trace = trace_of(what, wrt=wrt, alpha=alpha, history=history)
+        trace = trace_of(what, wrt=wrt, alpha=alpha, history=history, names=names)
     else:
-        raise NotImplementedError
+        trace = {"nodes": [], "history": recorded(what)}
     if trace is not None and len(trace["nodes"]) > MOST:
         raise _too_large(len(trace["nodes"]))
     return trace

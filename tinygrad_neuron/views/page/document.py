@@ -95,7 +95,7 @@ def _panel(name: str, html: str) -> str:
 def _stepper(trace: Trace) -> Part:
     told = steps(trace)
     html = "".join([
-        graph.html(trace, told),
+        graph.html(trace),
         graph.legend(),
         slider("step", len(told) - 1, pause=1200),
         panel(),

@@ -1,20 +1,22 @@
-"""The graph of a trace as a picture that a page fills with numbers, step by step."""
+"""The graph of a trace as a picture that a page fills with numbers, step by step.
 
-import math
-from collections import defaultdict
+The places come from the layout that every picture has; here each number has a place of its own, and
+an arrow a second head for the way back.
+"""
+
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import pairwise
 
-from tinygrad_neuron.views.formulas import compact
+from tinygrad_neuron.views.layout import LINE, Box, Layout, Point, layout_of
+from tinygrad_neuron.views.page.folding import FULL, Group, folded, groups_of, unfolded
 from tinygrad_neuron.views.page.marks import text
 from tinygrad_neuron.views.page.numbers import brief
-from tinygrad_neuron.views.page.steps import Step
 from tinygrad_neuron.views.trace import Trace
 
-LETTER, PADDING, LINE = 7.6, 9, 17  # of 13-pixel text: a letter's width, and what stands between
-GAP_X, GAP_Y = 46, 16
-LONGEST = 26  # signs of a formula in a box
-HEAD = 7  # the length of an arrow's head
+HEAD, SIDE = 8, 4  # the length of an arrow's head, and half its width
+MARGIN = 6
+
+Ids = Sequence[int]
 
 
 def leaves(trace: Trace) -> dict[str, str]:
@@ -26,141 +28,150 @@ def leaves(trace: Trace) -> dict[str, str]:
     }
 
 
-def html(trace: Trace, told: list[Step]) -> str:
-    """The picture, which scrolls sideways where the window is narrow."""
-    boxes = {node["id"]: _Box.of(node, told) for node in trace["nodes"]}
-    places, edges, width, height = _placed(trace, boxes)
-    drawn = [_edge(a, b, points) for a, b, points in edges]
-    drawn += [_node(trace["nodes"][i], box, *places[i]) for i, box in boxes.items()]
+def html(trace: Trace) -> str:
+    """The picture; of a large graph its layers, each of which opens into a picture of its own."""
+    if len(trace["nodes"]) <= FULL:
+        return _scrolled(_picture(trace, range(len(trace["nodes"]))), "The graph")
+    groups = groups_of(trace)
+    parts = "".join(_part(trace, k, group) for k, group in enumerate(groups))
+    return _scrolled(_overview(trace, groups), "The graph in layers") + parts
+
+
+def _scrolled(svg: str, name: str) -> str:
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{text(name)}">{svg}</div>'
+
+
+def _svg(layout: Layout, parts: Sequence[str], name: str) -> str:
+    width, height = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="The graph">'
         f'<svg class="graph" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" role="group" aria-label="The graph, '
-        f'from the leaves on the left to the result on the right">{"".join(drawn)}</svg></div>'
+        f'viewBox="{-MARGIN} {-MARGIN} {width:.0f} {height:.0f}" role="group" '
+        f'aria-label="{text(name)}">{"".join(parts)}</svg>'
     )
 
 
-class _Box(NamedTuple):
-    """What stands in a box, and how large it must be for the widest number of the whole run."""
-
-    name: str
-    formula: str
-    value: str
-    gradient: str
-    width: float
-    height: float
-
-    @classmethod
-    def of(cls, node: dict[str, Any], told: list[Step]) -> "_Box":
-        """The box of a node."""
-        values = [s.text for s in told if s.node == node["id"] and s.kind in ("forward", "update")]
-        gradients = [f"grad {s.text}" for s in told if s.input == node["id"]]
-        start = "" if node["formula"] else brief(node["value"], node["shape"])
-        formula = _short(compact(node["formula"])) if node["formula"] else node["kind"]
-        texts = [node["label"], formula, start, *values, *gradients]
-        width = max(map(len, texts)) * LETTER + 2 * PADDING
-        last = gradients[-1] if gradients else ""
-        return cls(node["label"], formula, values[-1] if values else start, last, width, 4.5 * LINE)
+def _picture(trace: Trace, ids: Ids) -> str:
+    """A trace whose nodes have these numbers in the page's trace."""
+    layout = layout_of(trace)
+    drawn = [_edge([ids[a.source]], [ids[a.target]], a.points) for a in layout.arrows]
+    drawn += [_node(trace, i, ids[i], box) for i, box in layout.boxes.items()]
+    return _svg(layout, drawn, "The graph, from the leaves on the left to the result on the right")
 
 
-def _short(formula: str) -> str:
-    return formula if len(formula) <= LONGEST else f"{formula[: LONGEST - 1]}…"
-
-
-def _node(node: dict[str, Any], box: _Box, x: float, y: float) -> str:
-    """A box around its middle, with four lines of text."""
-    left, top = x - box.width / 2, y - box.height / 2
-    lines = [("name", box.name), ("formula", box.formula)]
-    lines += [("value", box.value), ("gradient", box.gradient)]
-    written = "".join(
-        f'<text class="{kind}" x="{x:.0f}" y="{top + (i + 1) * LINE:.0f}" text-anchor="middle">'
-        f"{text(line)}</text>"
-        for i, (kind, line) in enumerate(lines)
-    )
+def _node(trace: Trace, i: int, number: int, box: Box) -> str:
+    """A box with what made it, its number, and its gradient."""
+    node = trace["nodes"][i]
+    lines = [("name", box.lines[0]), ("value", brief(node["value"], node["shape"]))]
+    owed = node["gradient"]
+    lines.append(("gradient", "" if owed is None else f"grad {brief(owed, node['shape'])}"))
     kind = f"node {node['kind']}"
-    label = text(", ".join(line for _, line in lines if line))
     return (
-        f'<g class="{kind}" data-kind="{kind}" data-node="{node["id"]}" role="img" '
-        f'aria-label="{label}"><rect x="{left:.0f}" y="{top:.0f}" width="{box.width:.0f}" '
-        f'height="{box.height:.0f}" rx="7"/>{written}</g>'
+        f'<g class="{kind}" data-kind="{kind}" data-node="{number}" role="img" '
+        f'aria-label="{text(", ".join(line for _, line in lines if line))}">'
+        f"{_frame(box)}{_written(box, lines)}</g>"
     )
 
 
-def _edge(a: int, b: int, points: Sequence[tuple[float, float]]) -> str:
-    """An arrow from an input to what was made of it, with a second head for the way back."""
-    (x, y), *others = points
-    line = f"M{x:.0f} {y:.0f}L{' '.join(f'{u:.0f} {v:.0f}' for u, v in others)}"
+def _frame(box: Box) -> str:
     return (
-        f'<g class="edge" data-from="{a}" data-to="{b}"><path class="line" d="{line}"/>'
-        f'<path class="head" d="{_arrow(points[-2], points[-1])}"/>'
-        f'<path class="tail" d="{_arrow(points[1], points[0])}"/></g>'
+        f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}" rx="6"/>'
     )
 
 
-def _arrow(before: tuple[float, float], tip: tuple[float, float]) -> str:
-    """A triangle with its tip at a point, along the line that comes there."""
-    (ax, ay), (x, y) = before, tip
-    length = math.hypot(x - ax, y - ay) or 1.0
-    u, v = (x - ax) / length, (y - ay) / length
-    bx, by = x - HEAD * u, y - HEAD * v
-    side = HEAD / 2
-    return (
-        f"M{x:.1f} {y:.1f}L{bx - side * v:.1f} {by + side * u:.1f} "
-        f"{bx + side * v:.1f} {by - side * u:.1f}z"
+def _written(box: Box, lines: Sequence[tuple[str, str]]) -> str:
+    x, top = box.x + box.width / 2, box.y + box.height / 2 - (len(lines) - 1) * LINE / 2 + 4.5
+    return "".join(
+        f'<text class="{kind}" x="{x:.4g}" y="{top + k * LINE:.4g}" text-anchor="middle">'
+        f"{text(line)}</text>"
+        for k, (kind, line) in enumerate(lines)
     )
 
 
-def _placed(trace: Trace, boxes: dict[int, _Box]) -> Any:
-    depth = {}
-    for node in trace["nodes"]:
-        ins = [i for i in node["inputs"] if isinstance(i, int)]
-        depth[node["id"]] = max((depth[i] + 1 for i in ins), default=0)
-    columns = defaultdict(list)
-    for i, d in depth.items():
-        columns[d].append(i)
-    places, x = {}, 8.0
-    height = max(sum(boxes[i].height + GAP_Y for i in c) for c in columns.values())
-    for d in sorted(columns):
-        w = max(boxes[i].width for i in columns[d])
-        total = sum(boxes[i].height + GAP_Y for i in columns[d])
-        y = (height - total) / 2 + GAP_Y
-        for i in columns[d]:
-            places[i] = (x + w / 2, y + boxes[i].height / 2)
-            y += boxes[i].height + GAP_Y
-        x += w + GAP_X
-    edges = [
-        (
-            a,
-            n["id"],
-            [
-                (places[a][0] + boxes[a].width / 2, places[a][1]),
-                (places[n["id"]][0] - boxes[n["id"]].width / 2, places[n["id"]][1]),
-            ],
+def _edge(sources: Ids, targets: Ids, points: Sequence[Point]) -> str:
+    """An arrow from an input to what was made of it: bent softly, and level at both ends."""
+    (x, y), (end, level) = points[0], points[-1]
+    line = f"M{x:g} {y:g}"
+    for (ax, ay), (bx, by) in pairwise(points):
+        middle = f"{(ax + bx) / 2:.5g}"
+        line += f"C{middle} {ay:g} {middle} {by:g} {bx:g} {by:g}"
+    ids = [" ".join(map(str, some)) for some in (sources, targets)]
+    return (
+        f'<g class="edge" data-from="{ids[0]}" data-to="{ids[1]}"><path class="line" d="{line}"/>'
+        f'<path class="head" d="{_head(end, level, -HEAD)}"/>'
+        f'<path class="tail" d="{_head(x, y, HEAD)}"/></g>'
+    )
+
+
+def _head(x: float, y: float, length: float) -> str:
+    """A triangle with its tip at a point."""
+    return f"M{x:g} {y:g}l{length:g} {-SIDE}v{2 * SIDE}z"
+
+
+# ---------------------------------------------------------------------------------- large graphs
+
+
+def _overview(trace: Trace, groups: Sequence[Group]) -> str:
+    """A box for each group; each opens its part of the graph."""
+    layout = layout_of(folded(trace, list(groups)))
+    drawn = []
+    for arrow in layout.arrows:
+        source, target = groups[arrow.source], set(groups[arrow.target].nodes)
+        inside = set(source.nodes)
+        met = [i for i in target if inside.intersection(_inputs(trace, i))]
+        used = sorted({x for i in met for x in _inputs(trace, i)} & inside)
+        drawn.append(_edge(used, sorted(met), arrow.points))
+    for k, box in layout.boxes.items():
+        name = text(box.lines[0])
+        numbers = " ".join(map(str, groups[k].nodes))
+        drawn.append(
+            f'<g class="node group" data-group="{k}" data-nodes="{numbers}" role="button" '
+            f'tabindex="0" aria-label="{name}">{_frame(box)}{_written(box, [("name", name)])}</g>'
         )
-        for n in trace["nodes"]
-        for a in dict.fromkeys(i for i in n["inputs"] if isinstance(i, int))
-    ]
-    return places, edges, x, height + GAP_Y
+    return _svg(layout, drawn, "The graph in layers, from the left to the right")
+
+
+def _inputs(trace: Trace, i: int) -> list[int]:
+    return [x for x in trace["nodes"][i]["inputs"] if isinstance(x, int)]
+
+
+def _part(trace: Trace, k: int, group: Group) -> str:
+    """One group, folded up until somebody opens it."""
+    inner, ids = unfolded(trace, group)
+    name = f"{group.name}: {len(group.nodes)} nodes"
+    drawn = (
+        _scrolled(_picture(inner, ids), name)
+        if len(ids) <= 2 * FULL
+        else "<p>Too many for a picture; the table of steps has them all.</p>"
+    )
+    return f'<details data-group="{k}"><summary>{text(name)}</summary>{drawn}</details>'
+
+
+# ---------------------------------------------------------------------------------- the legend
 
 
 def legend() -> str:
     """What every sign of the picture means."""
     entries = [
-        (_sample('<g class="edge forward"><path class="line" d="M2 9H30"/>'
-                 f'<path class="head" d="{_arrow((0, 9), (38, 9))}"/></g>'),
+        (_arrow_sample("forward", "M2 9H32", _head(38, 9, -HEAD), "head"),
          "forward: a number is computed (solid, to the right)"),
-        (_sample('<g class="edge backward"><path class="line" d="M10 9H38"/>'
-                 f'<path class="tail" d="{_arrow((40, 9), (2, 9))}"/></g>'),
+        (_arrow_sample("backward", "M9 9H38", _head(2, 9, HEAD), "tail"),
          "backward: a gradient is handed back (dashed, to the left)"),
-        (_swatch("learnable"), "learnable"),
-        (_swatch("constant"), "constant (dotted frame)"),
-        (_swatch("result"), "computed"),
-        (_swatch("now update"), "changed in this step"),
-        ('<span class="up">∂</span>', "in a formula: upstream, what came from the right"),
-        ('<span class="local">∂</span>', "local, of this operation alone"),
+        (_swatch("learnable"), "learnable (thick green frame)"),
+        (_swatch("constant"), "given (dotted frame)"),
+        (_swatch("result"), "computed (thin frame)"),
+        (_swatch("now update"), "changed in this step (filled)"),
+        ('<span class="up">∂</span>', "red in a formula: upstream, what came from the right"),
+        ('<span class="local">∂</span>', "blue: local, of this operation alone"),
     ]  # fmt: skip
     listed = "".join(f"<li>{sign}<span>{meaning}</span></li>" for sign, meaning in entries)
     return f'<ul class="legend" aria-label="Legend">{listed}</ul>'
+
+
+def _arrow_sample(kind: str, line: str, head: str, which: str) -> str:
+    return _sample(
+        f'<g class="edge {kind}"><path class="line" d="{line}"/>'
+        f'<path class="{which}" d="{head}"/></g>'
+    )
 
 
 def _sample(drawn: str) -> str:

@@ -103,7 +103,7 @@ def _ends(lab: Lab) -> tuple[float, float]:
 
 
 def _map(lab: Lab) -> str:
-    """The landscape: the fuller the colour, the higher; and on it the way, a ring where it began."""
+    """The landscape, the fuller the colour the higher, and the way: a ring where it began."""
     side = math.isqrt(len(lab["heights"]))
     heights = np.array([decoded(x) for x in lab["heights"]])
     levels, _ = levels_of(heights, LEVELS)

@@ -69,7 +69,10 @@ function stepper(view, data, announce) {
   const panel = view.querySelector(".panel");
   const rows = [...view.querySelectorAll(".steps.main > tbody > tr")];
   const nodes = new Map();
-  for (const node of view.querySelectorAll(".graph .node")) {
+  const groups = [...view.querySelectorAll(".graph .group")].map((group) => [
+    group, new Set(group.dataset.nodes.split(" ").map(Number)),
+  ]);
+  for (const node of view.querySelectorAll(".graph .node[data-node]")) {
     const id = Number(node.dataset.node);
     nodes.set(id, [...(nodes.get(id) ?? []), node]);
   }
@@ -103,6 +106,20 @@ function stepper(view, data, announce) {
     edge.setAttribute("class", `edge ${forward ? "forward" : backward ? "backward" : ""}`);
   }
 
+  for (const [group] of groups) {
+    const open = () => {
+      const part = view.querySelector(`details[data-group="${group.dataset.group}"]`);
+      part.open = true;
+      part.querySelector("summary").focus();
+    };
+    group.addEventListener("click", open);
+    group.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      open();
+    });
+  }
+
   function tell(at) {
     const [number, kind, what, formula] = rows[at].children;
     const title = document.createElement("h3");
@@ -117,6 +134,10 @@ function stepper(view, data, announce) {
     const numbers = numbersAt(at);
     for (const [id, groups] of nodes) for (const group of groups) drawNode(id, group, step, numbers);
     for (const edge of edges) drawEdge(edge, step);
+    for (const [group, inside] of groups) {
+      const active = inside.has(step.node) || inside.has(step.input);
+      group.setAttribute("class", `node group ${active ? `now ${step.kind}` : ""}`);
+    }
     rows.forEach((row, i) => row.classList.toggle("now", i === at));
     tell(at);
     return `step ${at} of ${data.steps.length - 1}`;
