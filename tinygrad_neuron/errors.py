@@ -253,6 +253,12 @@ class TraceFileError(TinygradNeuronError, ValueError):
     code = "TN175"
 
 
+class DrawingError(TinygradNeuronError, ValueError):
+    """A picture that nobody could read."""
+
+    code = "TN176"
+
+
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name
 
 
