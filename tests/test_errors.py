@@ -171,6 +171,13 @@ def trace_of_another_form():
     tn.views.validated({"schema": "another/1"}, "run.json")
 
 
+def picture_of_too_much():
+    x = Value(1.0)
+    for _ in range(2000):
+        x = x + 1.0
+    tn.views.svg(tn.trace_of(x))
+
+
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -314,6 +321,7 @@ MISTAKES = [
         ["run.json", "tinygrad_neuron.trace/1", "another/1", "trace_of(J)"],
         None,
     ),
+    (picture_of_too_much, errors.DrawingError, ValueError, ["2001", "2000", "explain"], None),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),
 ]
 each_mistake = pytest.mark.parametrize(

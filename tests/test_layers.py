@@ -38,7 +38,7 @@ LAYERS = (
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # what a person may lack: imported where it is used, so that its absence can be explained
-OPTIONAL = {"hypothesis", "matplotlib", "rich", "sklearn", "tqdm"}
+OPTIONAL = {"hypothesis", "matplotlib", "pygraphviz", "rich", "sklearn", "tqdm"}
 
 Sources = dict[str, str]
 

@@ -253,6 +253,12 @@ class TraceFileError(TinygradNeuronError, ValueError):
     code = "TN175"
 
 
+class DrawingError(TinygradNeuronError, ValueError):
+    """A picture that nobody could read."""
+
+    code = "TN176"
+
+
 class MissingExtraError(TinygradNeuronError, ImportError):
     """Something that needs a library which is not installed."""
 
