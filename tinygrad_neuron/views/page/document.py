@@ -43,7 +43,7 @@ def fragment(trace: Trace | None, lab: Lab | None = None, title: str = "") -> st
         f'<main class="tn-page" lang="en"><h1>{text(title or _title(trace))}</h1>',
         _tabs(parts),
         *(_panel(name, html) for name, (html, _) in parts.items()),
-        f'<script type="application/json">{_safe(island)}</script></main>',
+        f'<script type="application/json">{safe(island)}</script></main>',
     ])  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def _parts(trace: Trace | None, lab: Lab | None) -> dict[str, Part]:
     return parts
 
 
-def _safe(island: str) -> str:
+def safe(island: str) -> str:
     """JSON that no tag can end: JSON reads the escape as the sign itself."""
     return island.replace("</", "<\\/").replace("<!--", "<\\u0021--")
 

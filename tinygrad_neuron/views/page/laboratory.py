@@ -12,9 +12,9 @@ from tinygrad_neuron.views.page.marks import logarithms, panel, rows, scaled, sl
 from tinygrad_neuron.views.page.numbers import shown
 from tinygrad_neuron.views.trace import decoded
 
-SIDE, LEFT, TOP = 400, 64, 10  # of the map, and what stands left of it and above
+SIDE, LEFT, TOP = 400, 72, 26  # of the map, and what stands left of it and above
 WIDTH, HEIGHT = SIDE + LEFT + 16, SIDE + TOP + 44
-CHART, BASE = 300, 260  # the height of the chart, and of its lower edge
+CHART, BASE = 310, 280  # the height of the chart, and of its lower edge
 LEVELS = 12
 FAR = 5.0  # times the side of the map: a way that leads further is drawn no further
 LOWEST, HIGHEST = 1e-12, 1e3  # of the first loss: the ends of the chart
@@ -118,7 +118,7 @@ def _map(lab: Lab) -> str:
         f'<circle class="start" r="8" cx="{x}" cy="{y}"/>'
         '<polyline class="way" points=""/><circle class="spot" r="5"/></svg>'
         f'<rect class="axis" x="{LEFT}" y="{TOP}" width="{SIDE}" height="{SIDE}"/>'
-        f"{_ticks(lab)}"
+        f'{_ticks(lab)}<text x="{LEFT}" y="14">loss J: the fuller the colour, the higher</text>'
         f'<text x="{LEFT + SIDE / 2}" y="{HEIGHT - 4}" text-anchor="middle">{names[0]}</text>'
         f'<text x="14" y="{TOP + SIDE / 2}" text-anchor="middle" '
         f'transform="rotate(-90 14 {TOP + SIDE / 2})">{names[1]}</text></svg>'
@@ -154,7 +154,7 @@ def _chart(lab: Lab, last: int) -> str:
         f'<text x="{LEFT - 6}" y="{BASE}" text-anchor="end">{shown(ends[0], 2)}</text>'
         f'<text x="{LEFT}" y="{BASE + 18}">0</text>'
         f'<text x="{LEFT + SIDE}" y="{BASE + 18}" text-anchor="end">update {last}</text>'
-        f'<text x="{LEFT + 8}" y="{TOP + 10}">loss J{scale}</text></svg>'
+        f'<text x="{LEFT}" y="14">loss J{scale}</text></svg>'
     )
 
 

@@ -48,7 +48,8 @@ def told(x: Encoded, lengths: Sequence[int]) -> str:
     if not isinstance(x, dict):
         return shown(x)
     facts = [f"{name} {shown(value, 4)}" for name, value in _statistics(x).items()]
-    return f"{shape(lengths)} array ({', '.join(facts)})" if facts else f"{shape(lengths)} array"
+    size = f"{shape(lengths)} array" if len(lengths) > 1 else f"array of {shape(lengths)}"
+    return f"{size} ({', '.join(facts)})" if facts else size
 
 
 def _statistics(x: dict[str, Any]) -> dict[str, float]:
@@ -73,7 +74,7 @@ def grid(x: Encoded, lengths: Sequence[int]) -> str:
     if not isinstance(x, dict) or "entries" not in x or not 1 <= len(lengths) <= 2:
         return ""
     rows, columns = (1, *lengths)[-2:]
-    if not 0 < max(rows, columns) <= SIDE:
+    if not rows or not columns or max(rows, columns) > SIDE:
         return ""
     entries = x["entries"]
     largest = max((abs(v) for v in entries if _finite(v)), default=0.0)

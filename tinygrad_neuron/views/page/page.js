@@ -120,6 +120,19 @@ function stepper(view, data, announce) {
     });
   }
 
+  // a wide graph scrolls inside its frame, so that what a step is about can be seen
+  function reveal() {
+    for (const frame of view.querySelectorAll(".scroll:has(.graph)")) {
+      const active = [...frame.querySelectorAll(".now")].map((x) => x.getBoundingClientRect());
+      if (!active.length) continue;
+      const seen = frame.getBoundingClientRect();
+      const left = Math.min(...active.map((x) => x.left)), right = Math.max(...active.map((x) => x.right));
+      if (left < seen.left || right > seen.right) {
+        frame.scrollLeft += (left + right) / 2 - (seen.left + seen.right) / 2;
+      }
+    }
+  }
+
   function tell(at) {
     const [number, kind, what, formula] = rows[at].children;
     const title = document.createElement("h3");
@@ -140,6 +153,7 @@ function stepper(view, data, announce) {
     }
     rows.forEach((row, i) => row.classList.toggle("now", i === at));
     tell(at);
+    reveal();
     return `step ${at} of ${data.steps.length - 1}`;
   }, announce);
 }

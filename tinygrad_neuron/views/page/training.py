@@ -12,7 +12,7 @@ from tinygrad_neuron.views.trace import decoded
 
 MOST = 200  # moments of a table
 SHOWN = 4  # weights of a row
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 70, 12, 14, 180
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 230, 78, 12, 30, 195
 
 Record = dict[str, Any]  # the history of a trace
 
@@ -93,5 +93,5 @@ def _curve(chosen: list[dict[str, Any]]) -> str:
         f'<text x="{LEFT - 6}" y="{BOTTOM}" text-anchor="end">{shown(min(fine), 3)}</text>'
         f'<text x="{LEFT}" y="{BOTTOM + 18}">0</text>'
         f'<text x="{WIDTH - RIGHT}" y="{BOTTOM + 18}" text-anchor="end">update {end}</text>'
-        f'<text x="{LEFT + 8}" y="{TOP + 5}">loss J{scale}</text></svg>'
+        f'<text x="{LEFT}" y="14">loss J{scale}</text></svg>'
     )
