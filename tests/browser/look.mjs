@@ -1,12 +1,12 @@
 // Looks at a page as a person would and says what is there, as JSON on one line.
-//   node look.mjs CHROMIUM PAGE
+//   node look.mjs CHROMIUM PAGE [brief]        brief: without keys, links, playing, tables and paper
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import puppeteer from "puppeteer-core";
 
-const [chromium, page] = process.argv.slice(2);
+const [chromium, page, brief] = process.argv.slice(2);
 const address = pathToFileURL(page).href;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await puppeteer.launch({
@@ -31,19 +31,18 @@ async function opened(hash = "", features = []) {
   return tab;
 }
 
-async function violations(scheme, hash) {
-  const tab = await opened(hash, [
+async function violations(tab, scheme, hash) {
+  await tab.emulateMediaFeatures([
     { name: "prefers-color-scheme", value: scheme },
     { name: "prefers-reduced-motion", value: "reduce" },
   ]);
-  await tab.evaluate(axe);
-  const found = await tab.evaluate(async () => {
-    document.querySelectorAll("details").forEach((part) => { part.open = true; });
+  await tab.evaluate((state) => { location.hash = state; }, hash);
+  const found = await tab.evaluate(async (which) => {
+    document.querySelectorAll(which).forEach((part) => { part.open = true; });
     const result = await window.axe.run(document, { resultTypes: ["violations"] });
     return result.violations.map((v) => `${v.id}: ${v.nodes[0].html} ${v.nodes[0].failureSummary}`);
-  });
+  }, brief ? "details[data-group='0']" : "details");
   const running = await tab.evaluate(() => document.getAnimations().length);
-  await tab.close();
   return { found, running };
 }
 
@@ -110,9 +109,9 @@ async function printed() {
     rows: [...document.querySelectorAll(".steps tbody tr")].every((x) => x.offsetHeight > 0),
     panels: [...document.querySelectorAll("[role=tabpanel]")].every((x) => x.offsetHeight > 0),
   }));
-  const pdf = await tab.pdf({ format: "A4" });
+  const bytes = brief ? 0 : (await tab.pdf({ format: "A4" })).length;
   await tab.close();
-  return { ...facts, bytes: pdf.length };
+  return { ...facts, bytes };
 }
 
 async function narrow() {
@@ -143,23 +142,27 @@ const tabs = await (async () => {
   const hashes = await tab.evaluate(() => [...document.querySelectorAll("[role=tab]")].map(
     (x) => ({ step: "#step=8", training: "#update=2", lab: "#a=9&k=5" })[x.dataset.view]));
   await tab.close();
-  return hashes.length ? hashes : [""];
+  return hashes.length ? hashes : ["#step=8"];
 })();
 
 const report = { axe: [], running: 0 };
+const tab = await opened();
+await tab.evaluate(axe);
 for (const scheme of ["light", "dark"]) {
   for (const hash of tabs) {
-    const { found, running } = await violations(scheme, hash);
+    const { found, running } = await violations(tab, scheme, hash);
     report.axe.push(...found.map((x) => `${scheme} ${hash} ${x}`));
     report.running += running;
   }
 }
 report.checked = 2 * tabs.length;
-report.keyboard = await keyboard();
-report.links = await links();
 report.print = await printed();
 report.narrow = await narrow();
-report.played = await played();
+if (!brief) {
+  report.keyboard = await keyboard();
+  report.links = await links();
+  report.played = await played();
+}
 report.requests = requests;
 report.errors = errors;
 await browser.close();
