@@ -77,9 +77,13 @@ def tree(
         gradients = {node["id"]: node["gradient"] for node in trace["nodes"]}
     cells = [_cells(row, gradients, known, width) for row in listed[:LONGEST]]
     left, middle = (max(len(cell[k]) for cell in cells) for k in (0, 1))
-    lines = [f"{a:{left}}    {b:>{middle}}    {c}".rstrip() for a, b, c in cells]
+    wide = left + middle + max(len(cell[2]) for cell in cells) + 8 > width
+    gap = " " * (2 if wide else 4)
+    lines = [f"{a:{left}}{gap}{b:>{middle}}{gap}{c}".rstrip() for a, b, c in cells]
     if any(row.node["kind"] == "learnable" for row in listed):
-        lines[-1] += "    (* = learnable)"
+        legend = "    (* = learnable)"
+        fits = len(lines[-1]) + len(legend) <= width
+        lines[-1:] = [lines[-1] + legend] if fits else [lines[-1], legend]
     if len(listed) > LONGEST:
         lines.append(f"... and {len(listed) - LONGEST} rows more")
     return "\n".join(lines)
