@@ -34,6 +34,9 @@ COMMANDS = {
     "predict": "what a neuron saved by learn --save says about a table",
     "tour": "guess, nudge, learn and a real table, one after the other",
     "losses": "the losses there are, one of them with its plot, or a check of your own",
+    "explain": "a formula or a function: its graph, each step of its gradient, the chain rule",
+    "step": "forward and back through a gradient, one operation at a time",
+    "draw": "the graph of a formula or a function, as text, SVG or DOT",
     "check": "is a gradient right? A formula or a function of your own against finite differences",
     "code": "write out a formula and its gradient as NumPy: a program to read and to keep",
 }

@@ -305,13 +305,14 @@ def _arrow(
     """From the right side of a box, through the columns between, to the left side of another."""
     source, *_, target = chain.vertices
     start, end = boxes[source], boxes[target]
-    points = [(start.x + start.width, start.y + start.height / 2)]
+    level = {**centres, source: start.y + start.height / 2, target: end.y + end.height / 2}
+    points = [(start.x + start.width, level[source])]
     for v in chain.vertices:  # level within a column, so that it passes no box there
         if v != source:
-            points.append((lefts[column[v]], centres[v]))
+            points.append((lefts[column[v]], level[v]))
         if v != target:
-            points.append((lefts[column[v]] + wide[column[v]], centres[v]))
-    points.append((end.x, end.y + end.height / 2))
+            points.append((lefts[column[v]] + wide[column[v]], level[v]))
+    points.append((end.x, level[target]))
     points = [(round(x, 1), round(y, 1)) for x, y in points]
     return Arrow(source, target, chain.position, tuple(dict.fromkeys(points)))
 

@@ -9,6 +9,7 @@ from tinygrad_neuron.views.trace import Trace, decoded
 
 Node = dict[str, Any]
 LARGE = 1e9  # whole numbers below are written out
+SHORT = 14  # signs of a vector that may stand in a table
 FEW = 4  # entries of a vector that are written out beside a name
 
 
@@ -32,6 +33,20 @@ def shown(value: Any, shape: Iterable[int] = (), digits: int = 6) -> str:
         return f"{size}, empty"
     low, high = ends(value)
     return f"{size}, {_one(low, 3)} to {_one(high, 3)}" if low is not None else size
+
+
+def tight(value: Any, shape: Iterable[int]) -> str:
+    """The same in a column of a table: of an array at most 20 signs.
+
+    >>> tight({"entries": [0.123456789, 0.223456789, 0.3]}, [3])
+    '3, 0.12 to 0.3'
+    """
+    text = shown(value, shape)
+    if not isinstance(value, dict) or len(text) <= SHORT:
+        return text
+    low, high = ends(value)
+    size = "x".join(map(str, shape))
+    return size if low is None else f"{size}, {_one(low, 2)} to {_one(high, 2)}"
 
 
 def ends(value: Any) -> tuple[Any, Any]:
