@@ -38,7 +38,16 @@ LAYERS = (
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # what a person may lack: imported where it is used, so that its absence can be explained
-OPTIONAL = {"hypothesis", "matplotlib", "pygraphviz", "rich", "sklearn", "tqdm"}
+OPTIONAL = {
+    "hypothesis",
+    "anywidget",
+    "matplotlib",
+    "pygraphviz",
+    "rich",
+    "sklearn",
+    "tqdm",
+    "traitlets",
+}
 
 Sources = dict[str, str]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import tinygrad_neuron as tn
-from tinygrad_neuron.errors import PictureError
+from tinygrad_neuron.errors import DrawingError, PictureError
 from tinygrad_neuron.train import descend
 from tinygrad_neuron.views.lab import lab_of
 from tinygrad_neuron.views.page import contours, export_html, folding, numbers
@@ -271,7 +271,7 @@ def test_a_graph_beyond_reading_is_refused(tmp_path):
     y = x
     for _ in range(2000):
         y = y * 1.001
-    with pytest.raises(PictureError, match=r"2,001 nodes.*\n.*\n.*one row"):
+    with pytest.raises(DrawingError, match=r"2,001 nodes.*\n.*\n.*one row"):
         export_html(y, tmp_path / "page.html")
     assert list(tmp_path.iterdir()) == []
 

@@ -13,8 +13,8 @@ from typing import Any
 from tinygrad_neuron.errors import MissingExtraError, TinygradNeuronError
 from tinygrad_neuron.graph import Node, history
 from tinygrad_neuron.inspection import inspect
-from tinygrad_neuron.views.page import trace_for
-from tinygrad_neuron.views.page.document import document, fragment, resource
+from tinygrad_neuron.views.page import page_of, trace_for
+from tinygrad_neuron.views.page.document import fragment, resource
 from tinygrad_neuron.views.svg import svg
 from tinygrad_neuron.views.trace import trace_of
 
@@ -77,7 +77,7 @@ def show(what: Any, *, lab: Any = None, **settings: Any) -> Shown:
     It takes what `export_html` takes, but for the path.
     """
     trace = trace_for(what, **settings)
-    return Shown(document(trace, lab), "Step by step" if trace else "Learning-rate lab")
+    return Shown(page_of(trace, lab), "Step by step" if trace else "Learning-rate lab")
 
 
 def widget(what: Any, *, lab: Any = None, **settings: Any) -> Any:

@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from tinygrad_neuron.errors import PictureError
+from tinygrad_neuron.errors import DrawingError
 from tinygrad_neuron.graph import Node
 from tinygrad_neuron.train import History
 from tinygrad_neuron.views.lab import Lab
@@ -33,12 +33,19 @@ def export_html(
 
     The page is one file that needs no network and no server.
 
-    Raises `PictureError` (TN181) for more than 2,000 nodes.
+    Raises `DrawingError` (TN176) for more than 2,000 nodes.
     """
     trace = trace_for(what, wrt=wrt, alpha=alpha, history=history, names=names)
     written = Path(path)
-    written.write_text(document(trace, lab), encoding="utf-8")
+    written.write_text(page_of(trace, lab), encoding="utf-8")
     return written
+
+
+def page_of(trace: Trace | None, lab: Lab | None = None) -> str:
+    """The page as text; the same trace gives the same bytes."""
+    if trace is not None and len(trace["nodes"]) > MOST:
+        raise _too_large(len(trace["nodes"]))
+    return document(trace, lab)
 
 
 def trace_for(
@@ -51,20 +58,16 @@ def trace_for(
 ) -> Trace | None:
     """The trace that a page is made of."""
     if what is None or isinstance(what, dict):
-        trace = None if what is None else validated(what)
-    elif isinstance(what, Node):
-        if alpha is None and history is not None:
-            alpha = history.alpha
-        trace = trace_of(what, wrt=wrt, alpha=alpha, history=history, names=names)
-    else:
-        trace = {"nodes": [], "history": recorded(what)}
-    if trace is not None and len(trace["nodes"]) > MOST:
-        raise _too_large(len(trace["nodes"]))
-    return trace
+        return None if what is None else validated(what)
+    if isinstance(what, History):
+        return {"nodes": [], "history": recorded(what)}
+    if alpha is None and history is not None:
+        alpha = history.alpha
+    return trace_of(what, wrt=wrt, alpha=alpha, history=history, names=names)
 
 
-def _too_large(nodes: int) -> PictureError:
-    return PictureError(
+def _too_large(nodes: int) -> DrawingError:
+    return DrawingError(
         f"The graph has {nodes:,} nodes; a page shows {MOST:,} at most.",
         why="Nobody can step through so many, and a browser draws them slowly.",
         hint="trace one row of the data, or one neuron;  arrays instead of single numbers make one "
