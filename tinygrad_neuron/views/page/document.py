@@ -96,9 +96,9 @@ def _stepper(trace: Trace) -> Part:
     told = steps(trace)
     html = "".join([
         graph.html(trace),
-        graph.legend(),
         slider("step", len(told) - 1, pause=1200),
         panel(),
+        graph.legend(),
         "<details><summary>Every step in a table</summary>",
         rows(["step", "what", "where", "formula and numbers"], _lines(told), "The steps"),
         "</details>",
