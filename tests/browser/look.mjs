@@ -137,6 +137,40 @@ async function played() {
   return { pressed, end };
 }
 
+// the module as a notebook's widget uses it, with a model that remembers what it is told
+async function widget() {
+  const tab = await browser.newPage();
+  await tab.goto(address, { waitUntil: "load" });
+  const seen = await tab.evaluate(async () => {
+    const text = document.querySelector("script[type=module]").textContent;
+    const module = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+    const told = {};
+    const state = { html: document.querySelector("main").outerHTML, step: 2 };
+    const model = {
+      get: (name) => state[name],
+      set: (name, value) => { state[name] = value; },
+      save_changes: () => { told.saved = state.step; },
+      on: (event, follow) => { told.follow = follow; },
+      off: (event) => { told.off = event; },
+    };
+    const el = document.createElement("div");
+    document.body.replaceChildren(el);
+    const hash = location.hash;
+    const close = module.default.render({ model, el });
+    const said = () => el.querySelector("output").textContent;
+    const first = said();
+    el.querySelector(".next").click();
+    const saved = told.saved;
+    state.step = 7;
+    told.follow();
+    const followed = said();
+    close();
+    return { first, saved, followed, off: told.off, linked: location.hash !== hash };
+  });
+  await tab.close();
+  return seen;
+}
+
 const tabs = await (async () => {
   const tab = await opened("");
   const hashes = await tab.evaluate(() => [...document.querySelectorAll("[role=tab]")].map(
@@ -162,6 +196,7 @@ if (!brief) {
   report.keyboard = await keyboard();
   report.links = await links();
   report.played = await played();
+  report.widget = await widget();
 }
 report.requests = requests;
 report.errors = errors;

@@ -12,7 +12,7 @@ from tinygrad_neuron.train import History, assign
 Parameters = Any  # a module, a Value, or Values in a sequence or by name
 RATIO = 100.0  # between the largest and the smallest loss: from here on the scale is logarithmic
 DEPTH = 1e-6  # of the largest loss: what lies deeper is one level,
-BOTTOM = 0.02  # and so is the lowest part of the map, which a grid cannot resolve
+BOTTOM = 0.06  # and so is the lowest part of the map, which a grid cannot resolve
 
 
 class Plane(NamedTuple):

@@ -116,7 +116,7 @@ def _map(lab: Lab) -> str:
         f'<svg class="map" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
         f'<svg x="{LEFT}" y="{TOP}" width="{SIDE}" height="{SIDE}">{bands}'
         f'<circle class="start" r="8" cx="{x}" cy="{y}"/>'
-        '<polyline class="way" points=""/><circle class="spot" r="5"/></svg>'
+        '<polyline class="way" points=""/><path class="dots"/><circle class="spot" r="5"/></svg>'
         f'<rect class="axis" x="{LEFT}" y="{TOP}" width="{SIDE}" height="{SIDE}"/>'
         f'{_ticks(lab)}<text x="{LEFT}" y="14">loss J: the fuller the colour, the higher</text>'
         f'<text x="{LEFT + SIDE / 2}" y="{HEIGHT - 4}" text-anchor="middle">{names[0]}</text>'

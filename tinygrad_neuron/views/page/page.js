@@ -198,6 +198,8 @@ function laboratory(view, data, announce) {
     const k = Math.min(step.at(), run.way.length - 1);
     const curve = run.curve.map((y, i) => [data.left + i * data.pace, y]);
     map.querySelector(".way").setAttribute("points", line(run.way.slice(0, k + 1)));
+    const dots = run.way.slice(0, k + 1).map(([x, y]) => `M${x} ${y}h0`);
+    map.querySelector(".dots").setAttribute("d", dots.join(""));
     const [x, y] = run.way[k];
     const spot = map.querySelector(".spot");
     spot.setAttribute("cx", x);
