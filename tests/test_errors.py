@@ -171,6 +171,13 @@ def trace_of_another_form():
     tn.views.validated({"schema": "another/1"}, "run.json")
 
 
+def loss_that_is_not_finite():
+    z = Value(-800.0, name="z")
+    with tn.teaching(), np.errstate(all="ignore"):
+        p = tn.sigmoid(z)
+        (-tn.log(p)).backward()
+
+
 def picture_of_too_much():
     x = Value(1.0)
     for _ in range(2000):
@@ -320,6 +327,13 @@ MISTAKES = [
         ValueError,
         ["run.json", "tinygrad_neuron.trace/1", "another/1", "trace_of(J)"],
         None,
+    ),
+    (
+        loss_that_is_not_finite,
+        errors.NotFiniteError,
+        ArithmeticError,
+        ["log(p) is -inf", "sigmoid(z) = 0 for z = -800", "binary_cross_entropy"],
+        {"operation": "log"},
     ),
     (picture_of_too_much, errors.DrawingError, ValueError, ["2001", "2000", "explain"], None),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),

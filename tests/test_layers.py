@@ -29,7 +29,7 @@ LAYERS = (
     {"handwritten", "nn", "losses", "optim"},
     {"micrograd", "train"},
     {"lesson"},
-    {"expressions"},
+    {"diagnosis", "expressions"},
     {"views"},
     {"commands"},
     {"cli"},

@@ -302,6 +302,7 @@ if TYPE_CHECKING:
         check_vjp as check_vjp,
         elementwise as elementwise,
     )
+    from tinygrad_neuron.diagnosis import LearningWarning as LearningWarning, teaching as teaching
     from tinygrad_neuron.handwritten import primitive as primitive
     from tinygrad_neuron.inspection import inspect as inspect
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
@@ -327,6 +328,8 @@ _WHERE = {
     "primitive": "handwritten",
     "program_of": "program",
     "trace_of": "views",
+    "teaching": "diagnosis",
+    "LearningWarning": "diagnosis",
     "export_html": "views.page",
     "lab_of": "views.lab",
     "show": "views.notebook",

@@ -138,6 +138,12 @@ class IntegerWeightError(TinygradNeuronError, TypeError):
     code = "TN115"
 
 
+class NotFiniteError(TinygradNeuronError, ArithmeticError):
+    """A loss or a gradient that is inf or nan, while somebody is being taught."""
+
+    code = "TN118"
+
+
 class UnsupportedError(TinygradNeuronError, TypeError):
     """A function, method or keyword that has no rule here."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron import ops
+from tinygrad_neuron import graph, ops
 from tinygrad_neuron.backward import backward
 from tinygrad_neuron.doors import ONLY_ARRAYS, Data, NotComputed
 from tinygrad_neuron.errors import (
@@ -485,6 +485,8 @@ class Value(Node):
                 f"Whether {name} is true is {self.size} questions: it has shape {self.shape}.",
                 hint=f"({name} > 0).all()   or   ({name} > 0).any()   or   where({name} > 0, a, b)",
             )
+        if graph.watching and graph.watcher() is not None:
+            graph.watcher().asked(self)
         return bool(self._data)
 
     def _leaving(self, how: str) -> Array:
