@@ -189,6 +189,7 @@ def test_a_real_kernel_shows_all_of_it(tmp_path):
     assert done.returncode == 0, done.stderr
     shown = done.stdout.split("@@@\n")
     assert "<svg" in shown[1] and "'text/plain': 'Value(1.0)'" in shown[1]
+    assert ">J = v2**2<" in shown[1] and ">w<" in shown[1]
     assert "srcdoc" in shown[2] and "srcdoc" in shown[3] and "<svg" in shown[3]
     assert "<polyline" in shown[4] and "<table" in shown[4] and "'quiet'" in shown[5]
 

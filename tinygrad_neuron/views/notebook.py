@@ -5,6 +5,7 @@ which every viewer of notebooks keeps. Nothing here imports a notebook's librari
 called.
 """
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -50,9 +51,15 @@ def _html(value: Node) -> str:
     if len(nodes) > DRAWN:
         return text + f"<pre>{escape(repr(inspect(value)))}</pre>"
     try:
-        return text + svg(trace_of(value, backward=False), alone=False)
+        return text + svg(trace_of(value, backward=False, names=_variables()), alone=False)
     except TinygradNeuronError:  # a checkpointed result has no picture, and its text is enough
         return text
+
+
+def _variables() -> dict[str, Any]:
+    """What the notebook's own variables hold: who shows a cell's result is no person's code."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return dict(shell.user_ns) if shell else {}
 
 
 @dataclass(frozen=True)
