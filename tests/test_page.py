@@ -287,7 +287,7 @@ def test_a_descent_has_a_page_of_its_own(tmp_path):
     path = export_html(history, tmp_path / "training.html")
     page = path.read_text()
     Reader(page)
-    assert "not there yet after 12 updates with alpha = 8e-06" in page
+    assert "Not there yet after 12 updates with alpha = 8e-06" in page
     assert len(island(page)["training"]["points"]) == 13
     assert page.count('<th scope="row">') == 13 and '<div role="tablist"' not in page
 

@@ -96,6 +96,17 @@ def renamed(formula: str, names: Names) -> str:
     return ast.unparse(_Renamed(trees).visit(_parsed(formula)))
 
 
+def whole(nodes: Sequence[Mapping[str, Any]], result: int) -> str:
+    """The formula of a trace's node in the names of the leaves; long parts by their names."""
+    texts: dict[str, str] = {}
+    for node in nodes:
+        if node["formula"] is not None:
+            text = renamed(node["formula"], texts)
+            texts[node["name"]] = text if len(text) <= LONGEST else node["name"]
+    name = nodes[result]["name"]
+    return texts.get(name, name)
+
+
 def mentioned(formula: str) -> list[str]:
     """The names in a formula, in the order in which they come, called functions left out.
 

@@ -409,13 +409,7 @@ class _Writer:
 
     def _title(self) -> str:
         """The formula of the whole, as far as it can be read."""
-        texts: dict[str, str] = {}
-        for node in self.nodes:
-            if node["formula"] is not None:
-                whole = formulas.renamed(node["formula"], texts)
-                texts[node["name"]] = whole if len(whole) <= formulas.LONGEST else node["name"]
-        last = self.nodes[self.ids[self.result]]
-        return formulas.compact(texts.get(last["name"], last["name"]))
+        return formulas.compact(formulas.whole(self.nodes, self.ids[self.result]))
 
     def _backward(self) -> Iterator[dict[str, Any]]:
         """The seed and, youngest first, what each node hands on: the engine's sweep told."""

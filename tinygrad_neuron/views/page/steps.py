@@ -65,7 +65,12 @@ class _Teller:
         leaves = ", ".join(x["label"] for x in self.nodes if x["kind"] == "learnable")
         sentence = "The leaves have their numbers; nothing has been computed yet. "
         sentence += f"Learnable: {leaves}." if leaves else "Nothing is learnable."
-        return Step("start", sentence, self._math(mathml.name(self.result)), "")
+        parts = [
+            mathml.name(self.result),
+            EQUALS,
+            self._expression(formulas.whole(self.nodes, self.trace["result"])),
+        ]
+        return Step("start", sentence, self._math(*parts), "")
 
     def _forward(self, event: dict[str, Any]) -> Step:
         node = self.nodes[event["node"]]

@@ -26,7 +26,7 @@ def html(history: Record) -> str:
     )
     last = len(chosen) - 1
     return "".join([
-        f"<p><strong>{text(told)}.</strong></p>",
+        f"<p><strong>{text(told[:1].upper() + told[1:])}.</strong></p>",
         slider("update", last, pause=350),
         panel("facts"),
         f'<div class="curve">{_curve(chosen)}</div>',
