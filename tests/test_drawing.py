@@ -146,6 +146,13 @@ def test_a_picture_in_a_page_has_no_style_sheet():
     assert 'fill="#ffffff"' in inline
 
 
+def test_a_notebook_shows_a_picture():
+    """By the method that notebooks look for."""
+    picture = svg(trace_of(Value(3.0) * 2.0))
+    assert picture._repr_svg_() == picture
+    assert type(picture._repr_svg_()) is str
+
+
 def test_a_picture_that_nobody_could_read_is_refused():
     """With the number of nodes, and what to do."""
     x = Value(1.0)
