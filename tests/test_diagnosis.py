@@ -255,6 +255,18 @@ def test_outside_nothing_is_told():
     assert graph.watching == 0
 
 
+def test_outside_nobody_is_asked(monkeypatch):
+    """One comparison, and no call: that is all it costs."""
+
+    def asked():
+        raise AssertionError("somebody asked")
+
+    monkeypatch.setattr(graph, "watcher", asked)
+    w = Value(3.0)
+    (w * w).backward()
+    assert (w > 2.0) and w.grad == 6.0
+
+
 def test_a_block_inside_can_be_without():
     """For a part that is known to be odd."""
     w = Value(0.0, name="w")
