@@ -155,6 +155,13 @@ def test_a_stable_descent_is_not_told(alpha):
     assert descent(30, stepping(alpha)) == []
 
 
+def test_a_rate_just_above_the_limit_is_told_when_it_is_so_again():
+    """alpha = 1e-05 is 1.105 times too large: once is an accident, as networks have."""
+    assert descent(2, stepping(1e-5)) == []
+    (message,) = descent(3, stepping(1e-5))
+    assert message.data["excess"] == pytest.approx(1.1048, rel=1e-9)
+
+
 def test_momentum_may_climb():
     """A step that is not along the gradient is no plain descent, whatever the loss does."""
     memory = {}

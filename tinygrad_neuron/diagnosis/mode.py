@@ -57,7 +57,7 @@ class Run:
     looks: list[Look] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)  # one for each place the weights were at
-    steps: list[Step] = field(default_factory=list)
+    step: Step | None = None  # the last one
     dead: dict[int, Any] = field(default_factory=dict)
     alive: dict[int, float] = field(default_factory=dict)
 
@@ -95,9 +95,9 @@ class Teacher:
             return
         run.losses.append(look.loss)
         if last is not None:
-            step = Step(last, look, run.steps[-1].multiple if run.steps else None)
-            run.steps = [step]
-            yield from chain(steps.uphill(look, step), steps.diverging(look, step))
+            before = run.step
+            step = run.step = Step(last, look, before.multiple if before else None)
+            yield from chain(steps.uphill(look, step), steps.diverging(look, step, before))
             yield from chain(parts.twins(look, last), parts.dead(look, run.dead, run.alive))
         yield from steps.bottomless(look, run.losses)
         run.dead = parts.dead_units(look)
@@ -119,7 +119,7 @@ class Teacher:
     def end(self) -> None:
         """What can only be said of a whole descent."""
         for leaves, run in self.runs.items():
-            self._say(leaves, steps.slow(run.steps, run.losses))
+            self._say(leaves, steps.slow(run.step, run.losses))
 
     def _refuse_nonfinite(self, result: Node, look: Look, what: str, data: Array) -> None:
         if data is None or np.all(np.isfinite(data)):
