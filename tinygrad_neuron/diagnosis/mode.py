@@ -19,6 +19,7 @@ from tinygrad_neuron.graph import Array, Node, leaves_behind, places, watched
 from tinygrad_neuron.nonfinite import explain_nonfinite
 
 RUNS = 8  # descents at the same time; of the oldest nothing more is known
+SAME, OTHERS = 2, 20  # passes in which a unit was dead, on the same rows and on others each time
 KEPT = 3  # passes of each that are kept whole
 
 
@@ -94,13 +95,17 @@ class Teacher:
         if not moved:
             return
         run.losses.append(look.loss)
-        if last is not None:
+        if last is None:
+            run.dead = parts.dead_streaks(look, {})
+        else:
             before = run.step
             step = run.step = Step(last, look, before.multiple if before else None)
             yield from chain(steps.uphill(look, step), steps.diverging(look, step, before))
-            yield from chain(parts.twins(look, last), parts.dead(look, run.dead, run.alive))
+            same = last.problem == look.problem
+            run.dead = parts.dead_streaks(look, run.dead)
+            yield from parts.dead(look, run.dead, SAME if same else OTHERS, run.alive)
+            yield from parts.twins(look, last)
         yield from steps.bottomless(look, run.losses)
-        run.dead = parts.dead_units(look)
         self._note_alive(look, run)
 
     def _note_alive(self, look: Look, run: Run) -> None:
