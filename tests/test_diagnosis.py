@@ -265,12 +265,12 @@ def minibatches():
 
 
 def recurrent():
-    """The same weights in each of 15 steps of time, through as many tanh."""
+    """The same weights in each of four steps of time."""
     W, u = Value(0.3 * RNG.normal(size=(5, 5)), name="W"), Value(np.ones(5), name="u")
     for _ in range(3):
         W.zero_grad(), u.zero_grad()
         h = np.zeros(5)
-        for t in range(15):
+        for t in range(4):
             h = tn.tanh(W @ h + u * X[t, 0])
         ((h.sum() - 1) ** 2).backward()
         W.data -= 0.01 * W.grad
