@@ -184,6 +184,25 @@ def test_other_rows_are_another_problem():
     assert descent(10, stepping(4e-6), loss=loss) == []
 
 
+def test_a_step_up_on_other_rows_is_not_told():
+    """Nobody knows whether the loss of these rows rose."""
+
+    def loss(w1, w2, k):
+        return (w1 * (256.0 + k) + w2 * 212 - 1492) ** 2
+
+    assert descent(3, stepping(-1e-7), loss=loss) == []
+    assert codes(descent(2, stepping(-1e-7))) == ["TN108"]
+
+
+def test_a_saturated_answer_that_is_right_is_not_told():
+    """-log(p) has the slope -1 at p = 1, and pulls outward."""
+    w = Value(1.0, name="w")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with teaching():
+            (0.1 - tn.log(tn.sigmoid(w * 468.0))).backward()
+
+
 def test_two_descents_do_not_mix():
     """Each set of leaves has its own history."""
     with warnings.catch_warnings():

@@ -122,9 +122,9 @@ def test_constants_can_be_hidden():
 def test_text_is_escaped():
     """A comparison in a formula is no tag."""
     x = Value(3.0, name="x")
-    trace = trace_of(tn.where(x > 2.0, x, -x))
+    trace = trace_of(tn.where(x < 2.0, x, -x))
     texts = [text.text for text in ET.fromstring(svg(trace)).iter(f"{SVG}text")]
-    assert "v1 = x > 2" in texts
+    assert "v1 = x < 2" in texts
 
 
 def test_a_picture_is_told_in_words():
