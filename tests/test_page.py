@@ -5,12 +5,14 @@ import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
+import calls
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 
 import tinygrad_neuron as tn
 from tinygrad_neuron.errors import DrawingError, PictureError
+from tinygrad_neuron.ops import PRIMITIVES
 from tinygrad_neuron.train import descend
 from tinygrad_neuron.views.lab import lab_of
 from tinygrad_neuron.views.page import contours, export_html, folding, numbers
@@ -137,6 +139,26 @@ def test_every_formula_is_well_formed(function):
     args = {tn.where: (a > b, a, b), tn.maximum: (a, b), tn.einsum: ("i,i->", a, b)}[function]
     for step in steps(trace_of(tn.sum(function(*args)))):
         assert ET.fromstring(step.formula).tag == "math"
+
+
+@given(st.data())
+def test_any_operation_has_a_page(data):
+    """Whatever was computed: a page with every tag closed, every formula well-formed."""
+    primitive = data.draw(st.sampled_from(PRIMITIVES))
+    call = data.draw(calls.of(primitive))
+    y = primitive(*call.values(), **call.settings)
+    assume(isinstance(y, tn.Value) and y.dtype.kind in "fc")
+    page = document(trace_of(tn.sum(tn.real(y * 1.0)), alpha=0.1))
+    Reader(page)
+    for formula in re.findall(r"<math>.*?</math>", page, re.S):
+        ET.fromstring(formula)
+
+
+@pytest.mark.parametrize("x", [np.nan, np.inf, 1e300, 1.0 + 2.0j, np.zeros((0, 3)), np.float32(2)])
+def test_odd_numbers_have_a_page(x):
+    """Not a number, too large, complex, none at all, and half as precise."""
+    x = tn.Value(x, name="x")
+    Reader(document(trace_of(tn.sum(tn.absolute(x * 3.0)), alpha=0.1)))
 
 
 # ------------------------------------------------------------------------------------ numbers

@@ -40,10 +40,10 @@ def fragment(trace: Trace | None, lab: Lab | None = None, title: str = "") -> st
     parts = _parts(trace, lab)
     island = json.dumps({name: data for name, (_, data) in parts.items()}, ensure_ascii=False)
     return "".join([
-        f'<main class="tn-page" lang="en"><h1>{text(title or _title(trace))}</h1>',
+        f'<div class="tn-page" lang="en"><h1>{text(title or _title(trace))}</h1>',
         _tabs(parts),
         *(_panel(name, html) for name, (html, _) in parts.items()),
-        f'<script type="application/json">{safe(island)}</script></main>',
+        f'<script type="application/json">{safe(island)}</script></div>',
     ])  # fmt: skip
 
 

@@ -285,6 +285,8 @@ export function mount(root, { linked = true, onstep = null } = {}) {
   (linked ? document : root).addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, summary, [role=tab]")) return;
+    const frame = event.target.closest(".scroll, .panel");
+    if (frame && frame.scrollWidth > frame.clientWidth) return; // there the arrows scroll
     const view = shown === "lab" ? views.lab.step : views[shown];
     const to = {
       ArrowLeft: view.at() - 1, ArrowRight: view.at() + 1, Home: 0, End: view.last,
