@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, strategies as st
 
 import tinygrad_neuron as tn
-from tinygrad_neuron.errors import DrawingError, PictureError
+from tinygrad_neuron.errors import DrawingError, PictureError, UnknownNameError
 from tinygrad_neuron.ops import PRIMITIVES
 from tinygrad_neuron.train import descend
 from tinygrad_neuron.views.lab import lab_of
@@ -126,7 +126,8 @@ def test_arrays_have_shapes_grids_and_sums():
     told = [step for step in steps(trace) if step.kind == "backward"]
     to = {trace["nodes"][step.input]["name"]: step for step in told}
     assert "sum over axis 0" in to["b"].sentence
-    assert "<mtext> (4×2)</mtext>" in to["w"].formula and "<mo>T</mo>" in to["w"].formula
+    formula = "".join(ET.fromstring(to["w"].formula).itertext())
+    assert formula == "∂J∂w (3×2)=xT (3×4)·∂J∂v1 (4×2)"
     assert to["w"].extra.count("<td") == 6
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", to["b"].extra)
     assert cells == ["132", "132"]
@@ -217,6 +218,13 @@ def test_the_same_trace_gives_the_same_bytes():
     """Made twice, and from a trace that has been to a file and back."""
     trace = neuron()
     assert document(trace) == document(json.loads(json.dumps(trace)))
+
+
+def test_a_lesson_may_have_a_slider_only():
+    """The other controls are hidden by the style, and a mistyped choice is refused."""
+    assert 'class="tn-page tn-slider"' in document(neuron(), controls="slider")
+    with pytest.raises(UnknownNameError, match='"all" or "slider"'):
+        document(neuron(), controls="none")
 
 
 def test_nobody_gets_out_of_the_island():

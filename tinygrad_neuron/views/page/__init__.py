@@ -24,12 +24,14 @@ def export_html(
     history: History | None = None,
     lab: Lab | None = None,
     names: Mapping[str, Any] | None = None,
+    controls: str = "all",
 ) -> Path:
     """Write a page that steps through how a result was computed and how its gradient was.
 
     `what` is a result, the history of a descent, a trace (`trace_of`, `load`), or None for a lab
     alone. `wrt`, `alpha` and `names` are as for `trace_of`; `history` shows a descent beside the
-    result, and `lab` (`lab_of`) many learning rates. Gives back the path.
+    result, and `lab` (`lab_of`) many learning rates. With `controls="slider"` there is a slider and
+    nothing else to press, for a lesson. Gives back the path.
 
     The page is one file that needs no network and no server.
 
@@ -37,15 +39,15 @@ def export_html(
     """
     trace = trace_for(what, wrt=wrt, alpha=alpha, history=history, names=names)
     written = Path(path)
-    written.write_text(page_of(trace, lab), encoding="utf-8")
+    written.write_text(page_of(trace, lab, controls), encoding="utf-8")
     return written
 
 
-def page_of(trace: Trace | None, lab: Lab | None = None) -> str:
+def page_of(trace: Trace | None, lab: Lab | None = None, controls: str = "all") -> str:
     """The page as text; the same trace gives the same bytes."""
     if trace is not None and len(trace["nodes"]) > MOST:
         raise _too_large(len(trace["nodes"]))
-    return document(trace, lab)
+    return document(trace, lab, controls)
 
 
 def trace_for(
