@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.check import directions, precision
-from tinygrad_neuron.check.pair import Pair, moves, of_function
+from tinygrad_neuron.check.pair import Arrays, Pair, moves, of_function
 from tinygrad_neuron.check.report import Finding, Report, Status, gravest, place_of
 from tinygrad_neuron.check.slips import slip
 from tinygrad_neuron.check.slopes import Judge
@@ -66,10 +66,13 @@ def derived(pair: Pair, rng: np.random.Generator) -> Pair:
 
     def pulled(values: list[Any]) -> list[Any]:
         def outputs(*xs: Any) -> tuple[Any, ...]:
-            return tuple(y for y in results(list(xs)) if moves(y) and isinstance(y, Value))
+            return tuple(_value(y) for y in results(list(xs)) if moves(y))
 
         y, pullback = vjp(outputs, *values[:count])
         return list(pullback(tuple(values[count : count + len(y)])))
+
+    def on_arrays(xs: Arrays) -> Arrays:  # the same in half the time, for nothing is recorded
+        return pair.linear(xs[:count])(xs[count:])
 
     vs = [
         np.array(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
@@ -79,10 +82,14 @@ def derived(pair: Pair, rng: np.random.Generator) -> Pair:
         *pair.names,
         *(f"cotangent {i}" if len(vs) > 1 else "cotangent" for i in range(len(vs))),
     ]
-    found = of_function(pulled, [*pair.inputs, *vs], names)
+    found = of_function(pulled, [*pair.inputs, *vs], names, on_arrays)
     height = float(sum(np.sum(np.abs(v * y)) for v, y in zip(vs, pair.result, strict=True)))
     found.backdrop = np.maximum(found.backdrop, height / directions.steps(pair))
     return found
+
+
+def _value(y: Any) -> Value:
+    return y if isinstance(y, Value) else Value(y)
 
 
 def _examined_once(
