@@ -14,10 +14,13 @@ from tinygrad_neuron.check.numeric import (
     VAGUE,
     Sample,
     Seen,
+    moves,
     quick,
     sample,
     slope,
+    straight,
     terms,
+    weighed,
 )
 from tinygrad_neuron.check.pair import Pair, Row
 
@@ -100,8 +103,13 @@ class Looker:
 
     def glance(self, entry: int | None, way: Row) -> tuple[Look, Row]:
         """The cheap look, and for which cotangents it suffices."""
-        found = sample(self.pair, way, self.weights, self.owed, CHEAP)
-        seen, settled = quick(found)
+        wide = moves(self.pair, way, CHEAP[-1:])
+        found = weighed(self.pair, wide, way, self.weights, self.owed)
+        seen, settled = straight(found)
+        if not settled.all():
+            moved = [*moves(self.pair, way, CHEAP[:-1]), *wide]
+            found = weighed(self.pair, moved, way, self.weights, self.owed)
+            seen, settled = quick(found)
         look = self._look(entry, way, found, seen)
         return look, settled & look.agrees
 

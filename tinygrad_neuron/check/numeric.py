@@ -70,24 +70,39 @@ class Seen:
         return np.maximum(np.abs(self.said), np.abs(self.said + self.gap))
 
 
-def sample(pair: Pair, way: Row, weights: Row, owed: Row, steps: Row) -> Sample:
+Moves = list[tuple[float, Row, Row, Row, Row]]  # a step, how far x moved ahead and behind, and f
+
+
+def moves(pair: Pair, way: Row, steps: Row) -> Moves:
     """The function moved by each step along a direction, to both sides."""
-    x, here = pair.start, pair.here
-    owing = owed @ way
-    moves: list[tuple[Row, ...]] = []
+    x, here, found = pair.start, pair.here, []
     for t in steps:
         ahead, behind = x + t * way, x - t * way
-        after, before = weights * (pair.at(ahead) - here), weights * (here - pair.at(behind))
-        moves.append(_slopes(t, after, owed @ (ahead - x), before, owed @ (x - behind)))
-    columns = [np.array(column) for column in zip(*moves, strict=True)]
+        after, before = pair.at(ahead) - here, here - pair.at(behind)
+        found.append((float(t), ahead - x, x - behind, after, before))
+    return found
+
+
+def sample(pair: Pair, way: Row, weights: Row, owed: Row, steps: Row) -> Sample:
+    """The function moved by each step along a direction, weighed for each cotangent."""
+    return weighed(pair, moves(pair, way, steps), way, weights, owed)
+
+
+def weighed(pair: Pair, moved: Moves, way: Row, weights: Row, owed: Row) -> Sample:
+    """How the weighted results moved, less what the gradient said that they would."""
+    rungs = [
+        _slopes(t, weights * after, owed @ ahead, weights * before, owed @ behind)
+        for t, ahead, behind, after, before in moved
+    ]
+    columns = [np.array(column) for column in zip(*rungs, strict=True)]
     right, left, low, high, jump, still, reach = columns
-    level = np.abs(weights) @ np.abs(here)
+    level = np.abs(weights) @ np.abs(pair.here)
     silent = ~(owed[:, way != 0.0] != 0.0).any(1)
     return Sample(
-        *(steps, right, left, low, high, jump, still, reach),
+        *(np.array([t for t, *_ in moved]), right, left, low, high, jump, still, reach),
         height=np.fmax(level, np.nan_to_num(reach).max(axis=0)),
         floor=EPS * level + LEAST,
-        said=owing,
+        said=owed @ way,
         silent=silent,
         blind=~silent & (terms(owed, way) < TINY),
     )
@@ -109,6 +124,15 @@ def _slopes(t: float, right: Row, right_said: Row, left: Row, left_said: Row) ->
 def terms(owed: Row, way: Row) -> Row:
     """The sizes of what a gradient's slope is the sum of: what its rounding is relative to."""
     return np.abs(owed) @ np.abs(way)
+
+
+def straight(found: Sample) -> tuple[Seen, Row]:
+    """A slope from one step, and whether it suffices: the gradient's own, but for rounding."""
+    noise = 4.0 * (found.floor + EPS * found.reach[0]) / found.steps[0]
+    seen = Seen((found.right[0] + found.left[0]) / 2.0, noise, found.floor, found.said)
+    fits = np.maximum(np.abs(found.right[0]), np.abs(found.left[0])) <= noise
+    nothing = found.still[0] & found.silent
+    return seen, (fits & (noise <= SHARP * seen.size) & ~found.blind) | nothing
 
 
 def quick(found: Sample) -> tuple[Seen, Row]:

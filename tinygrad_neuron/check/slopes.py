@@ -74,7 +74,10 @@ class Judge:
         open_ = np.zeros(len(self.looker.weights), bool)
         for step in directions.usual_steps(self.pair, entry):
             way = self.looker.alone(entry, step)
-            if self.looker.glance(entry, way)[0].found.still.all():
+            if (
+                step == self.looker.step[entry]
+                or self.looker.glance(entry, way)[0].found.still.all()
+            ):
                 continue
             other = self.looker.climb(entry, way)
             sides = corner(other.found, other.seen)
