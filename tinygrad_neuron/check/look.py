@@ -79,9 +79,14 @@ class Look:
         seen = Seen(slopes - self.found.said, size, self.seen.noise, self.found.said)
         return replace(self, seen=seen, rounding=size)
 
+    @property
+    def strains(self) -> Row:
+        """How far the gaps go beyond what is tolerated."""
+        return np.abs(self.seen.gap) / (self.tolerance + NORMAL)
+
     def strain(self, k: int) -> float:
-        """How far the gap goes beyond what is tolerated."""
-        return float(abs(self.seen.gap[k]) / (self.tolerance[k] + NORMAL))
+        """The same for one of the cotangents."""
+        return float(self.strains[k])
 
     def doubt(self, k: int) -> float:
         """The error of the slope, in the entry's own unit."""
@@ -103,12 +108,12 @@ class Looker:
 
     def glance(self, entry: int | None, way: Row) -> tuple[Look, Row]:
         """The cheap look, and for which cotangents it suffices."""
-        wide = moves(self.pair, way, CHEAP[-1:])
-        found = weighed(self.pair, wide, way, self.weights, self.owed)
+        wide = moves(self.pair, way, self.owed, CHEAP[-1:])
+        found = weighed(wide, self.pair.here, way, self.weights, self.owed)
         seen, settled = straight(found)
         if not settled.all():
-            moved = [*moves(self.pair, way, CHEAP[:-1]), *wide]
-            found = weighed(self.pair, moved, way, self.weights, self.owed)
+            moved = moves(self.pair, way, self.owed, CHEAP[:-1]).and_then(wide)
+            found = weighed(moved, self.pair.here, way, self.weights, self.owed)
             seen, settled = quick(found)
         look = self._look(entry, way, found, seen)
         return look, settled & look.agrees

@@ -227,25 +227,27 @@ class Judge:
         size = look.seen.size
         share = np.where(which & (size > 0.0), look.tolerance / (size + (size == 0.0)), 0.0)
         self.resolution = max(self.resolution, float(np.max(np.minimum(share, 1.0))))
-        k = max(map(int, np.flatnonzero(which)), key=look.strain)
+        k = int(np.argmax(np.where(which, look.strains, -1.0)))
         self._add("passed", look, k, "")
 
     def _add(
         self, status: Status, look: Look, k: int, reason: str, analytic: float | None = None
     ) -> None:
-        name, index = self._place(look)
+        if status == "inconclusive" and look.entry is not None:
+            self.undecided.add(k)
+        (name, index), strain = self._place(look), look.strain(k)
+        kind = name, status
+        if kind in self.worst and strain <= self.worst[kind][0]:
+            return
         said = float(look.found.said[k] / look.unit)
         numeric = float((look.found.said[k] + look.seen.gap[k]) / look.unit)
         finding = Finding(
             status, name, index, numeric, said, look.doubt(k), reason=reason, order=self.order
         )
-        if analytic is not None:
-            finding = replace(finding, analytic=analytic)
-        if status == "inconclusive" and look.entry is not None:
-            self.undecided.add(k)
-        strain, kind = look.strain(k), (name, status)
-        if kind not in self.worst or strain > self.worst[kind][0]:
-            self.worst[kind] = strain, finding
+        self.worst[kind] = (
+            strain,
+            finding if analytic is None else replace(finding, analytic=analytic),
+        )
 
     def _place(self, look: Look) -> tuple[str, tuple[int, ...] | None]:
         """The input, or inputs, that a look is about, and the index of a single entry."""
