@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from tinygrad_neuron.check import directions
+from tinygrad_neuron.check.kinks import Corner, corner
 from tinygrad_neuron.check.numeric import (
     CHEAP,
     EPS,
@@ -68,6 +70,11 @@ class Look:
         small = self.seen.error <= FLAT * self.found.height
         return (self.found.said == 0.0) & ~self.found.blind & self.agrees & small
 
+    @cached_property
+    def sides(self) -> Corner:
+        """What the two sides say: whether there is a corner here, or worse."""
+        return corner(self.found, self.seen)
+
     @property
     def unit(self) -> float:
         """How far the entry moves; 1 for several."""
@@ -94,11 +101,10 @@ class Look:
 
 
 class Looker:
-    """The pair with its cotangents, and what the gradient says for each of them."""
+    """The pair with some cotangents, and what the gradient says for each of them."""
 
-    def __init__(self, pair: Pair, rng: np.random.Generator) -> None:
-        self.pair = pair
-        self.weights = cotangents(len(pair.here), rng)
+    def __init__(self, pair: Pair, weights: Row) -> None:
+        self.pair, self.weights = pair, weights
         shape = len(self.weights), len(pair.start)
         self.given = np.array([pair.owed(v) for v in self.weights]).reshape(shape)
         self.unknown = ~np.isfinite(self.given)

@@ -37,7 +37,8 @@ def symmetric(pair: Pair, rng: np.random.Generator) -> list[Finding]:
     n = len(pair.here)
     one, other = (_random(n, rng) * steps(pair)[:n] for _ in range(2))
     along, across = pair.owed(one), pair.owed(other)
-    cancelled = CANCELLED * float((np.abs(one) + np.abs(other)) @ pair.backdrop)
+    moved = np.abs(one) + np.abs(other)
+    cancelled = CANCELLED * float(moved @ pair.backdrop) + NORMAL * float(np.sum(moved))
     some, others = along[:n] * other, across[:n] * one
     return _apart(pair, some, others, "the Hessian is not symmetric", cancelled)
 

@@ -191,6 +191,12 @@ def one_array(
     return (x,), draw(settings_for(np.shape(x)))
 
 
+def in_bounds(drawn: Drawn) -> bool:
+    """Whether no product of the entries overflows: 0 times inf is nan in whatever order."""
+    sizes = np.abs(np.ravel(drawn[0][0]))
+    return bool(np.sum(np.log10(np.maximum(sizes, 1.0))) < np.log10(np.finfo(float).max))
+
+
 def truths(n: int) -> Strategy:
     """n inputs of yes and no."""
     return alike(*[st.booleans()] * n, dtypes=[bool] * n)
@@ -557,7 +563,9 @@ NARROW = {
 WIDE: dict[str, Callable[[Strategy], Strategy]] = {
     **{name: made for name, made in BY_HAND.items() if name not in NARROW},
     **dict.fromkeys(("maximum", "minimum", "fmax", "fmin"), lambda e: alike(e, e)),
-    **dict.fromkeys(("max", "min", "prod", "euclidean"), reductions),
+    **dict.fromkeys(("max", "min", "euclidean"), reductions),
+    "prod": lambda e: reductions(e).filter(in_bounds),
+    "cumprod": lambda e: one_array(e, along).filter(in_bounds),
     "max_at": maxima_at,
     "copysign": TIED["copysign"],
 }
