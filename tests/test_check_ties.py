@@ -37,6 +37,7 @@ HUGE_AMONG_ZEROS = np.append(np.zeros(17), 1e200)  # so many results are weighed
         (tn.ops.direction, (0.0, 1e-8)),
         (tn.ops.divide, (0.0, 1e200)),
         (tn.ops.beta_contrast, (1e200, 1.0)),
+        (tn.ops.gammaln_gap, (1e200, 1e-200)),
         (tn.ops.turned, (np.array([[7.1875], [0.0]]),)),  # a sign jumps, and another result with it
     ],
 )
