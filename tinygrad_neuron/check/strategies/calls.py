@@ -192,9 +192,11 @@ def one_array(
 
 
 def in_bounds(drawn: Drawn) -> bool:
-    """Whether no product of the entries overflows: 0 times inf is nan in whatever order."""
-    sizes = np.abs(np.ravel(drawn[0][0]))
-    return bool(np.sum(np.log10(np.maximum(sizes, 1.0))) < np.log10(np.finfo(float).max))
+    """Whether no product of some of the entries overflows or vanishes: then their order matters."""
+    x = np.ravel(drawn[0][0])
+    sizes = np.log10(np.abs(x[x != 0.0]))
+    most = np.log10(np.finfo(float).max)
+    return bool(np.sum(np.maximum(sizes, 0.0)) < most and -np.sum(np.minimum(sizes, 0.0)) < most)
 
 
 def truths(n: int) -> Strategy:
