@@ -41,7 +41,7 @@ def steps(pair: Pair) -> Row:
 
 def usual_steps(pair: Pair, i: int) -> list[float]:
     """What entries beside this one move by, and 1."""
-    k, _ = pair.place(i)
+    k = pair.place(i)[0]
     x = pair.start[pair.ends[k] : pair.ends[k + 1]]
     return sorted({float(power_below(np.float64(size))) for size in (typical(x), 1.0) if size})
 

@@ -267,8 +267,7 @@ class Judge:
             moving = np.flatnonzero(look.way)[[0, -1]]
             inputs = sorted({self.pair.place(int(i))[0] for i in moving})
             return " and ".join(self.pair.names[k] for k in inputs), None
-        k, index = self.pair.place(look.entry)
-        return self.pair.names[k], index
+        return self.pair.place(look.entry)[1:]
 
 
 def _only(k: int, look: Look) -> Row:

@@ -12,7 +12,7 @@ from tinygrad_neuron.check.directions import typical
 from tinygrad_neuron.check.numeric import EPS
 from tinygrad_neuron.check.pair import Arrays, Pair
 from tinygrad_neuron.check.report import Finding
-from tinygrad_neuron.graph import Array
+from tinygrad_neuron.graph import Array, is_complex
 
 CLOSE = 1e-11  # two ways to add up the same terms differ by less, relative to the largest entry
 EXPLAINED = 16.0  # or by this many times what a rounding of the cotangent changes
@@ -32,11 +32,10 @@ def broken_laws(pair: Pair, rng: np.random.Generator) -> list[Finding]:
 
 
 def weights(pair: Pair, rng: np.random.Generator) -> Arrays:
-    """A weight for each result, none of them small."""
-    return [
-        np.array(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
-        for shape in pair.result_shapes
-    ]
+    """A weight for each number of the results, none of them small."""
+    counts = np.diff(pair.result_ends)
+    rows = [rng.uniform(0.5, 1.5, n) * rng.choice([-1.0, 1.0], n) for n in counts]
+    return pair.cotangents(np.concatenate([np.zeros(0), *rows]))
 
 
 def _repeatable(pair: Pair, rng: np.random.Generator) -> Broken:
@@ -60,16 +59,20 @@ def _fitting(pair: Pair, rng: np.random.Generator) -> Broken:
     for k, (g, x) in enumerate(zip(given, pair.given, strict=True)):
         if np.shape(g) != x.shape:
             yield "failed", k, f"the gradient has shape {np.shape(g)}, the input {x.shape}"
-        elif g.dtype != x.dtype and not _less_precise(results, g.dtype):
+        elif g.dtype.kind != x.dtype.kind or (
+            g.dtype != x.dtype and not _less_precise(results, g.dtype)
+        ):
             yield "failed", k, f"the gradient is {g.dtype}, the input {x.dtype}"
 
 
 def _less_precise(results: Arrays, dtype: Any) -> bool:
     """Whether the function itself works in this precision: then its gradient may."""
+    single = np.finfo(dtype).dtype
     with np.errstate(all="ignore"):
-        return dtype.kind == "f" and _same(
-            [y.astype(dtype).astype(y.dtype) for y in results], results
-        )
+        narrow = [
+            y.astype(np.result_type(single, 1j) if is_complex(y) else single) for y in results
+        ]
+        return _same([x.astype(y.dtype) for x, y in zip(narrow, results, strict=True)], results)
 
 
 def _pure(pair: Pair, rng: np.random.Generator) -> Broken:
@@ -91,7 +94,7 @@ def _linear(pair: Pair, rng: np.random.Generator) -> Broken:
     v = weights(pair, rng)
     e = [_one_hot(x, rng) for x in v]
     both = [np.array(a - 3.0 * b, order="F") for a, b in zip(v, e, strict=True)]
-    nothing = [np.zeros(x.shape) for x in v]
+    nothing = [np.zeros_like(x) for x in v]
     of_v, of_e, of_both, of_0 = (pair.pull(_kept_order(x)) for x in (v, e, both, nothing))
     gaps = [
         _largest(np.abs(c - (a - 3.0 * b))) for a, b, c in zip(of_v, of_e, of_both, strict=True)
@@ -140,7 +143,7 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 
 def _one_hot(x: Array, rng: np.random.Generator) -> Array:
     """A single entry that is not 0, and no short binary fraction."""
-    e = np.zeros(x.shape)
+    e = np.zeros_like(x)
     if x.size:
         e.flat[rng.integers(x.size)] = rng.uniform(0.5, 1.5)
     return e
