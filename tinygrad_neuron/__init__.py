@@ -1,7 +1,7 @@
 """A neuron learns: autodiff on NumPy, small enough to read.
 
 Reading order: `graph` (how an expression becomes a graph), `backward` (how a graph becomes
-gradients), `optim` (how gradients become better weights).
+gradients), `optim.descent` (how gradients become better weights).
 """
 
 from importlib import import_module
@@ -12,11 +12,9 @@ from tinygrad_neuron import (
     fft as fft,
     linalg as linalg,
     ops as ops,
-    optim as optim,
 )
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
-from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
 from tinygrad_neuron.ops import (
     absolute as absolute,
     add as add,
@@ -289,7 +287,13 @@ from tinygrad_neuron.value import Value as Value
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tinygrad_neuron import check as check, losses as losses, program as program
+    from tinygrad_neuron import (
+        check as check,
+        losses as losses,
+        nn as nn,
+        optim as optim,
+        program as program,
+    )
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
         check_grad as check_grad,
@@ -299,6 +303,7 @@ if TYPE_CHECKING:
     )
     from tinygrad_neuron.handwritten import primitive as primitive
     from tinygrad_neuron.inspection import inspect as inspect
+    from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import program_of as program_of
 
@@ -306,7 +311,12 @@ if TYPE_CHECKING:
 _WHERE = {
     "check": "",
     "losses": "",
+    "nn": "",
+    "optim": "",
     "program": "",
+    "Layer": "nn",
+    "MLP": "nn",
+    "Neuron": "nn",
     "assert_grad": "check",
     "check_grad": "check",
     "check_gradient": "check",
