@@ -146,6 +146,10 @@ def descent_with_no_step():
     tn.optim.GradientDescent([Value(1.0)], alpha=-1.0)
 
 
+def state_of_another_network():
+    tn.MLP(2, [8, 1]).load(tn.MLP(2, [16, 1]).state())
+
+
 def vectors_that_are_not_determined():
     sphere = Value(np.eye(3), name="sphere")
     np.linalg.eigh(sphere).eigenvectors.sum().backward()
@@ -177,6 +181,13 @@ MISTAKES = [
         TypeError,
         ["twice", "random numbers", "argument"],
         None,
+    ),
+    (
+        state_of_another_network,
+        errors.StateError,
+        ValueError,
+        ["layers[0].w", "(8, 2)", "(16, 2)", "build the model"],
+        {"given": (16, 2), "wanted": (8, 2)},
     ),
     (
         backward_of_an_array,

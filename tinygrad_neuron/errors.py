@@ -243,6 +243,12 @@ class DescentError(TinygradNeuronError, ValueError):
     code = "TN136"
 
 
+class StateError(TinygradNeuronError, ValueError):
+    """A state that cannot be taken, or that belongs to another model or optimiser."""
+
+    code = "TN185"
+
+
 class RecomputedError(TinygradNeuronError, RuntimeError):
     """A checkpointed function that did something else when it was called again."""
 
