@@ -299,8 +299,10 @@ if TYPE_CHECKING:
         check_vjp as check_vjp,
         elementwise as elementwise,
     )
+    from tinygrad_neuron.fitting import fit as fit
     from tinygrad_neuron.handwritten import primitive as primitive
     from tinygrad_neuron.program import program_of as program_of
+    from tinygrad_neuron.saving import export as export, load as load, save as save
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
@@ -312,8 +314,12 @@ _WHERE = {
     "check_gradient": "check",
     "check_vjp": "check",
     "elementwise": "check",
+    "export": "saving",
+    "fit": "fitting",
+    "load": "saving",
     "primitive": "handwritten",
     "program_of": "program",
+    "save": "saving",
 }
 
 
