@@ -1,7 +1,7 @@
 """A neuron learns: autodiff on NumPy, small enough to read.
 
 Reading order: `graph` (how an expression becomes a graph), `backward` (how a graph becomes
-gradients), `optim` (how gradients become better weights).
+gradients), `optim.descent` (how gradients become better weights).
 """
 
 from importlib import import_module

@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 def glorot_uniform(shape: Shape, rng: Seed = None) -> Array:
     """Uniform, of variance 2 / (nin + nout) (Glorot and Bengio, 2010, equation 16).
 
-    >>> round(glorot_uniform((200, 400), rng=0).var() * 600, 2)
+    >>> print(round(glorot_uniform((200, 400), rng=0).var() * 600, 2))
     1.99
     """
     return _uniform(shape, 2.0 / sum(_fans(shape)), rng)
