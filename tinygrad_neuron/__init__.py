@@ -16,9 +16,7 @@ from tinygrad_neuron import (
 )
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
-from tinygrad_neuron.inspection import inspect as inspect
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
-from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
 from tinygrad_neuron.ops import (
     absolute as absolute,
     add as add,
@@ -301,6 +299,8 @@ if TYPE_CHECKING:
     )
     from tinygrad_neuron.fitting import fit as fit
     from tinygrad_neuron.handwritten import primitive as primitive
+    from tinygrad_neuron.inspection import inspect as inspect
+    from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import program_of as program_of
     from tinygrad_neuron.saving import export as export, load as load, save as save
 
@@ -314,8 +314,10 @@ _WHERE = {
     "check_gradient": "check",
     "check_vjp": "check",
     "elementwise": "check",
+    "explain_nonfinite": "nonfinite",
     "export": "saving",
     "fit": "fitting",
+    "inspect": "inspection",
     "load": "saving",
     "primitive": "handwritten",
     "program_of": "program",
