@@ -31,6 +31,7 @@ LAYERS = (
     {"train"},
     {"fitting"},
     {"lesson"},
+    {"tables"},
     {"expressions"},
     {"commands"},
     {"cli"},

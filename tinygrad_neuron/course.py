@@ -61,7 +61,9 @@ class Course:
         """
         columns = self.columns
         curves = {name: columns[name] for name in CURVES if name in columns}
-        plots = import_module("tinygrad_neuron.views.plots")  # a layer above: pictures know of courses
+        plots = import_module(
+            "tinygrad_neuron.views.plots"
+        )  # a layer above: pictures know of courses
         return plots.loss_curve(curves, **settings)
 
     def __str__(self) -> str:

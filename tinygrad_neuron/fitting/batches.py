@@ -5,7 +5,7 @@ random numbers that it drew.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any
 
@@ -37,14 +37,17 @@ class Rows:
         self.seed = seed
 
     def __len__(self) -> int:
-        """How many batches an epoch has; the last one may be smaller."""
+        """How many batches an epoch has: as few as `batch_size` allows, and as equal as can be."""
         return -(-len(self.y) // self.size)
 
     def batches(self, epoch: int, begin: int = 0) -> Iterator[Batch]:
         """The batches of an epoch (counted from 0), from one of them on."""
-        order = self._order(epoch)
-        for i in range(begin, len(self)):
-            chosen = order[i * self.size : (i + 1) * self.size]
+        order, n = self._order(epoch), len(self)
+        edges = [
+            i * len(order) // n for i in range(n + 1)
+        ]  # no batch of one row that was left over
+        for i in range(begin, n):
+            chosen = order[edges[i] : edges[i + 1]]
             yield self.x[chosen], self.y[chosen]
 
     def _order(self, epoch: int) -> Array:
@@ -92,7 +95,7 @@ class Stream:
         self.source = source
 
     def __len__(self) -> int:
-        return len(self.source) if hasattr(self.source, "__len__") else 0
+        return len(self.source) if isinstance(self.source, Sized) else 0
 
     def batches(self, epoch: int, begin: int = 0) -> Iterator[Batch]:
         """The batches, from one of them on."""

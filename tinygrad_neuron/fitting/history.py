@@ -23,9 +23,14 @@ class History(Course):
     `kept` is the row whose weights the model has; None for the last.
     """
 
-    columns: Mapping[str, Sequence[float]]
+    numbers: Mapping[str, Sequence[float]]
     ending: str
     kept: int | None = None
+
+    @property
+    def columns(self) -> Mapping[str, Sequence[float]]:
+        """The numbers by name."""
+        return self.numbers
 
     @property
     def watched(self) -> str:
@@ -67,7 +72,11 @@ class History(Course):
                 f"Validation: {number(losses[-1], 4)}, at best {number(losses[self.best], 4)} in "
                 f"epoch {self.best + 1}."
             )
-            if self.ending == "budget" and self.kept is None and losses[-1] > WORSE * losses[self.best] > 0:
+            if (
+                self.ending == "budget"
+                and self.kept is None
+                and losses[-1] > WORSE * losses[self.best] > 0
+            ):
                 remarks.append("Since then it learns by heart: patience=10 stops there.")
         earlier = self.losses[-1 - math.ceil(len(self.losses) / 10)] if len(self.losses) > 1 else 0
         if self.ending == "budget" and 0 < self.losses[-1] < FALLING * earlier and not remarks[1:]:

@@ -6,13 +6,17 @@ or an interruption change no bit of it.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_neuron import losses, optim
-from tinygrad_neuron.errors import LeftGraphError, NonFiniteError, TrainingDataError, UnknownNameError
+from tinygrad_neuron.errors import (
+    LeftGraphError,
+    NonFiniteError,
+    TrainingDataError,
+    UnknownNameError,
+)
 from tinygrad_neuron.fitting import checkpoint as checkpoints
 from tinygrad_neuron.fitting.bar import bar
 from tinygrad_neuron.fitting.batches import Batch, Rows, Stream, batches_of, rows_in
@@ -69,7 +73,7 @@ def fit(
     >>> from tinygrad_neuron import Neuron, fit
     >>> x = np.linspace(-1.0, 1.0, 64)[:, None]
     >>> neuron = Neuron(1, nonlin=False, rng=0)
-    >>> history = fit(neuron, (x, 3.0 * x[:, 0] - 1.0), alpha=0.1, epochs=60)
+    >>> history = fit(neuron, (x, 3.0 * x[:, 0] - 1.0), alpha=0.1, epochs=100)
     >>> history.ending, neuron.w.data.round(3), round(neuron.b.item(), 3)
     ('budget', array([3.]), -1.0)
 
@@ -80,7 +84,7 @@ def fit(
     | `optimizer` | a name from `optim`, or a function from parameters to an `Optimiser` |
     | `alpha` | of a named optimiser: a number, a schedule, or a `Plateau` that is told the loss of every epoch |
     | `epochs`, `steps` | at most so many times through the data, or updates; 100 epochs |
-    | `batch_size` | rows for each update, in an order of each epoch's own; None for all, as they are |
+    | `batch_size` | rows at most for each update, in an order of each epoch's own; None for all, as they are |
     | `parameters` | what is to move, if that is not `model.parameters()` |
     | `validation` | a share of the rows to hold back, or `(x, y)` |
     | `patience` | so many epochs without a lower loss (of the validation set, if there is one) end it, with the best weights |
@@ -192,7 +196,8 @@ class _Training:
 
     def _is_called_off(self) -> bool:
         look = self._look()
-        return any([callback(look) is True for callback in self.callbacks])  # all are called
+        answers = [callback(look) for callback in self.callbacks]
+        return any(answer is True for answer in answers)
 
     # ------------------------------------------------------------------------ one epoch
 
@@ -314,10 +319,10 @@ class _Training:
         found = found or self._explained(self.last)
         when = f"after {self.updates} updates, in epoch {len(self.columns['loss']) + 1}"
         error = NonFiniteError(
-            f"The loss is {loss:g} {when}." if not math.isnan(loss) else f"There is a nan {when}.",
-            why="\n".join(filter(None, [_reason(found), "The model has the last good weights."])),
-            hint=f"a smaller alpha than {self.optimiser.alpha:g}, inputs of mean 0 and spread 1, or "
-            "a loss of scores instead of probabilities",
+            f"The loss is {loss:g} {when}; the model has the weights from before.",
+            why=_reason(found),
+            hint=f"a smaller alpha than {self.optimiser.alpha:g};  inputs of mean 0 and spread 1;  "
+            "a loss of scores, not of probabilities",
             updates=self.updates,
         )
         error.history = self._history("not finite")
@@ -415,7 +420,9 @@ def _about(run: _Training, loss: Any, seed: int) -> dict[str, Any]:
 
 
 def _name(thing: Any) -> str:
-    return str(thing if isinstance(thing, str) else getattr(thing, "__name__", type(thing).__name__))
+    return str(
+        thing if isinstance(thing, str) else getattr(thing, "__name__", type(thing).__name__)
+    )
 
 
 def _reason(found: Explanation | None) -> str:

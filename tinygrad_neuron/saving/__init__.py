@@ -6,7 +6,7 @@ from tinygrad_neuron.errors import ModelFileError
 from tinygrad_neuron.saving import archive
 from tinygrad_neuron.saving.archive import BROKEN, PathLike
 from tinygrad_neuron.saving.description import Known, described, rebuilt
-from tinygrad_neuron.saving.export import export as export
+from tinygrad_neuron.saving.exporting import export as export
 
 FORMAT = "tinygrad_neuron.model"
 
@@ -44,7 +44,7 @@ def load(path: PathLike, *, known: Known = ()) -> Any:
 def restored(path: PathLike, content: Any, arrays: Any, known: Known = ()) -> Any:
     """What a description from a file describes; raises `ModelFileError` (TN143) if it does not."""
     try:
-        return rebuilt(content, arrays, known)
+        return rebuilt(content, arrays, known, path)
     except ModelFileError:
         raise
     except BROKEN as error:

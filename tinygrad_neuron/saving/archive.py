@@ -109,14 +109,14 @@ def read(path: PathLike, format: str) -> tuple[Any, Arrays]:  # noqa: A002
 
 def _read(file: IO[bytes], path: PathLike, wanted: str) -> tuple[Any, Arrays]:
     if file.read(2) != b"PK":
-        raise _foreign(path, "it is no archive")
+        raise foreign(path, "it is no archive")
     with zipfile.ZipFile(file) as members:
         _check_sizes(members, os.fstat(file.fileno()).st_size)
         if DESCRIPTION not in members.namelist():
-            raise _foreign(path, f"there is no {DESCRIPTION} in it")
+            raise foreign(path, f"there is no {DESCRIPTION} in it")
         description = json.loads(members.read(DESCRIPTION))
         if not isinstance(description, dict) or description.get("format") != wanted:
-            raise _foreign(path, f'it does not say "format": "{wanted}"')
+            raise foreign(path, f'it does not say "format": "{wanted}"')
         if description.get("version") != LATEST:
             raise _of_another_version(path, description.get("version"))
         return description["content"], arrays_in(members)
@@ -169,7 +169,7 @@ def damaged(path: PathLike, reason: str) -> ModelFileError:
     )
 
 
-def _foreign(path: PathLike, reason: str) -> ModelFileError:
+def foreign(path: PathLike, reason: str) -> ModelFileError:
     return ModelFileError(
         f"{path} was not written by this package: {reason}.",
         hint="tn.save(model, path) writes what tn.load(path) reads",

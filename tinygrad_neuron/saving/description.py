@@ -47,13 +47,15 @@ def described(thing: Any) -> tuple[Told, dict[str, Array]]:
     return writer.told(thing, ""), writer.arrays
 
 
-def rebuilt(told: Told, arrays: Mapping[str, Array], known: Known = ()) -> Any:
+def rebuilt(
+    told: Told, arrays: Mapping[str, Array], known: Known = (), path: object = "the file"
+) -> Any:
     """What a description describes.
 
     Raises `ModelFileError` (TN143) for a class or a function that is not known, and what Python
     raises for a description that makes no sense.
     """
-    reader = _Reader(arrays, {thing.__name__: thing for thing in known})
+    reader = _Reader(arrays, {thing.__name__: thing for thing in known}, path)
     thing = reader.built(told, 0)
     unused = arrays.keys() - reader.used
     if unused:
@@ -107,7 +109,9 @@ class _Writer:
     def _value(self, value: Value, place: str) -> Told:
         if value.primitive is not None:
             raise _not_savable(
-                place, f"is a result of {value.primitive.name}", "leaves, and what follows from them"
+                place,
+                f"is a result of {value.primitive.name}",
+                "leaves, and what follows from them",
             )
         name = getattr(value, "name", None)
         return {"value": self._kept(np.asarray(value.data), place), "name": name, "place": place}
@@ -122,7 +126,9 @@ class _Writer:
         name = function.__name__
         if not name.isidentifier():
             raise _not_savable(
-                place, "is a function without a name", "def f(x): ...  and  tn.load(path, known=[f])"
+                place,
+                "is a function without a name",
+                "def f(x): ...  and  tn.load(path, known=[f])",
             )
         return {"function": name, "own": FUNCTIONS.get(name) is not function, "place": place}
 
@@ -138,9 +144,8 @@ class _Writer:
 
 
 class _Reader:
-    def __init__(self, arrays: Mapping[str, Array], known: Mapping[str, Any]) -> None:
-        self.arrays = arrays
-        self.known = known
+    def __init__(self, arrays: Mapping[str, Array], known: Mapping[str, Any], path: object) -> None:
+        self.arrays, self.known, self.path = arrays, known, path
         self.places: dict[str, Any] = {}
         self.used: set[str] = set()
 
@@ -181,7 +186,7 @@ class _Reader:
             return ours[name]
         if name not in self.known:
             raise ModelFileError(
-                f"The file names {name!r:.60}, which is not part of this package.",
+                f"{self.path} names {name!r:.60}, which is not part of this package.",
                 why="Nothing is imported because a file says so.",
                 hint=f"from where it stands import {name:.60};  tn.load(path, known=[{name:.60}])",
                 name=name,
