@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # and inside a folder (ops, lesson) from its neighbours as long as no circle closes
 LAYERS = (
     {"errors"},
-    {"containers", "literals"},
+    {"containers", "literals", "text"},
     {"graph"},
     {"ops", "floats"},
     {"fft", "linalg", "checkpointing", "hooks"},
@@ -27,8 +27,12 @@ LAYERS = (
     {"transforms"},
     {"check", "program"},
     {"handwritten", "nn", "losses", "optim"},
-    {"micrograd", "train"},
+    {"course", "micrograd", "saving"},
+    {"train"},
+    {"fitting"},
+    {"estimators"},
     {"lesson"},
+    {"tables"},
     {"expressions"},
     {"commands"},
     {"cli"},

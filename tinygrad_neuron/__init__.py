@@ -301,11 +301,13 @@ if TYPE_CHECKING:
         check_vjp as check_vjp,
         elementwise as elementwise,
     )
+    from tinygrad_neuron.fitting import fit as fit
     from tinygrad_neuron.handwritten import primitive as primitive
     from tinygrad_neuron.inspection import inspect as inspect
     from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import program_of as program_of
+    from tinygrad_neuron.saving import export as export, load as load, save as save
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
@@ -323,9 +325,13 @@ _WHERE = {
     "check_vjp": "check",
     "elementwise": "check",
     "explain_nonfinite": "nonfinite",
+    "export": "saving",
+    "fit": "fitting",
     "inspect": "inspection",
+    "load": "saving",
     "primitive": "handwritten",
     "program_of": "program",
+    "save": "saving",
 }
 
 
