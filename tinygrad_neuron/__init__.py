@@ -300,7 +300,7 @@ if TYPE_CHECKING:
         elementwise as elementwise,
     )
     from tinygrad_neuron.handwritten import primitive as primitive
-    from tinygrad_neuron.program import program_of as program_of
+    from tinygrad_neuron.program import compile as compile, program_of as program_of
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
@@ -313,6 +313,7 @@ _WHERE = {
     "check_vjp": "check",
     "elementwise": "check",
     "primitive": "handwritten",
+    "compile": "program",
     "program_of": "program",
 }
 
