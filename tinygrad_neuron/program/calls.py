@@ -223,6 +223,11 @@ class _Body:
             self._entries(line, kind, i)
         self.release(i)
 
+    def tree(self, line: Line) -> ast.expr:
+        """A line as an expression in the names of this text, those in its settings as well."""
+        settings = [x for x in line.uses if x not in line.inputs]
+        return _put(self.writer.expression(line), {x: self.operand(x) for x in settings})
+
     def kind_here(self, line: Line) -> Kind:
         """The shape and dtype of a result in this function."""
         return line.shape, line.dtype
@@ -235,7 +240,7 @@ class _Body:
         elif self._both_real(line):
             said = self._dotted(line)
         if said is None:
-            said = ast.unparse(self.writer.expression(line))
+            said = ast.unparse(self.tree(line))
             if line.number and not self.writer.by_floats(line) and not said.startswith("float("):
                 said = f"float({said})"
         elif line.number:
@@ -283,7 +288,7 @@ class _Body:
     def _excused(self, line: Line, kind: Kind) -> None:
         """The zero-cotangent rule: looked for entry by entry only where there is a nan."""
         share, called = ast.unparse(self.operand(line.inputs[0])), f"{self.mark}{line.name}"
-        slow = ast.unparse(self.writer.expression(line))
+        slow = ast.unparse(self.tree(line))
         check = self.fresh("t")
         dot = f"{self._np('vdot')}({share}, {share})"
         self.said.append(f"{called} = {share} if ({check} := {dot}) == {check} else {slow}")
@@ -295,7 +300,7 @@ class _Body:
         """A sum, or a largest or smallest, along axes, into a buffer."""
         if len(line.inputs) != 1 or not self._real_array(line.inputs[0], line.dtype):
             return False
-        call = self.writer.expression(line)
+        call = self.tree(line)
         if not isinstance(call, ast.Call) or len(call.args) != 1:
             return False
         function = REDUCTIONS.get(ast.unparse(call.func))
@@ -364,7 +369,7 @@ class _Body:
                 own[name] = ast.Name(called, ast.Load())
             tree = _put(ast.parse(steps[-1][1], mode="eval").body, own)
         else:
-            tree = self.writer.expression(line)
+            tree = self.tree(line)
         if self._typed(tree) == kind and (found := self._applied(tree)):
             function, args = found
             given = [self._nested(arg, borrowed)[0] for arg in args]
