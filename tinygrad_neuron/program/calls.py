@@ -584,7 +584,7 @@ class _Main(_Body):
         if shape:
             self.said.append(f"{self.mark}t = {self._np('vdot')}({called}, {called})")
             called = f"{self.mark}t"
-        self.said.append(f"if {called} != {called}: raise ArithmeticError")
+        self.said.append(f"if {called} != {called}: raise FloatingPointError")
 
     def _output(self, nested: Any) -> str:
         """The outputs in their containers; those of a person's own are built outside."""
@@ -689,7 +689,7 @@ class _Region(_Body):
             if self.text.program.whole and x in self.results and self.text.kind(x)[1].kind in "fc":
                 called = self.given[x]
                 self.said.append(f"{self.mark}t = {self._np('vdot')}({called}, {called})")
-                self.said.append(f"if {self.mark}t != {self.mark}t: raise ArithmeticError")
+                self.said.append(f"if {self.mark}t != {self.mark}t: raise FloatingPointError")
 
 
 def _dots(text: Text, lines: Sequence[Line]) -> Iterator[tuple[str, tuple[str, tuple[Any, Any]]]]:

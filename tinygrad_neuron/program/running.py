@@ -11,6 +11,7 @@ import itertools
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ import numpy as np
 from tinygrad_neuron.graph import tidy
 from tinygrad_neuron.program.blocks import blocks
 from tinygrad_neuron.program.calls import Text
+from tinygrad_neuron.program.excuses import without_excuses
+from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.program import Program
 
 LIBRARIES = {
@@ -25,8 +28,38 @@ LIBRARIES = {
 }  # fmt: skip
 
 
+PATIENCE = 3  # calls that are done twice before the second way is taken at once
+
+
 def runner(program: Program, threads: int | None = None) -> Callable[..., Any]:
     """The function of a program's inputs, one by one, that gives its outputs.
+
+    It first runs without the zero-cotangent rule, where a nan among the results would tell that it
+    was needed, and then with it. What Python's floats refuse (1/0) is done by the primitives.
+    """
+    short = without_excuses(program)
+    if short.whole is None:
+        return _text_of(short, threads)
+    first, whole = _text_of(short, threads), short.whole
+    second: list[Callable[..., Any]] = []
+    needed = 0
+
+    def run(*inputs: Any) -> Any:
+        nonlocal needed
+        if needed < PATIENCE:
+            try:
+                return first(*inputs)
+            except FloatingPointError:
+                needed += 1
+        if not second:
+            second.append(_text_of(replace(optimised(whole), whole=None), threads))
+        return second[0](*inputs)
+
+    return run
+
+
+def _text_of(program: Program, threads: int | None) -> Callable[..., Any]:
+    """The text of a program as a function; it raises `FloatingPointError` for a nan, if it looks.
 
     Each call that is under way has buffers of its own, which the next one takes over.
     """
@@ -49,11 +82,13 @@ def runner(program: Program, threads: int | None = None) -> Callable[..., Any]:
             one = _silent(), make()
         within, function = one
         try:
-            outputs = within(function, *inputs)
+            return within(function, *inputs)
+        except FloatingPointError:
+            raise
         except (ArithmeticError, ValueError):
             return program.interpret_inputs(*inputs)
-        free.append(one)
-        return outputs
+        finally:
+            free.append(one)
 
     if text.numbers_only:
         return _of_numbers(program, make())
@@ -66,6 +101,8 @@ def _of_numbers(program: Program, function: Callable[..., Any]) -> Callable[...,
     def run(*inputs: Any) -> Any:
         try:
             return function(*inputs)
+        except FloatingPointError:
+            raise
         except (ArithmeticError, ValueError):
             return program.interpret_inputs(*inputs)
 
