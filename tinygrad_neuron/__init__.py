@@ -306,7 +306,7 @@ if TYPE_CHECKING:
     from tinygrad_neuron.inspection import inspect as inspect
     from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
-    from tinygrad_neuron.program import program_of as program_of
+    from tinygrad_neuron.program import compile as compile, program_of as program_of
     from tinygrad_neuron.saving import export as export, load as load, save as save
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
@@ -330,6 +330,7 @@ _WHERE = {
     "inspect": "inspection",
     "load": "saving",
     "primitive": "handwritten",
+    "compile": "program",
     "program_of": "program",
     "save": "saving",
 }

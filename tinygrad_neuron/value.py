@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron import ops
+from tinygrad_neuron import graph, ops
 from tinygrad_neuron.backward import backward
 from tinygrad_neuron.doors import ONLY_ARRAYS, Data, NotComputed
 from tinygrad_neuron.errors import (
@@ -96,6 +96,8 @@ class Value(Node):
         On a leaf, `w.data = x`, `w.data -= x` and `w.data[i] = x` give it new numbers, in its own
         shape and dtype; results made from the old ones then refuse `backward()` (TN106).
         """
+        if graph.pauses:
+            graph.look_at(self)
         data = self._data
         if not isinstance(data, np.ndarray):
             return data
@@ -106,6 +108,8 @@ class Value(Node):
 
     @data.setter
     def data(self, new: Any) -> None:
+        if graph.pauses:
+            graph.look_at(self)
         if self.primitive is not None:
             raise ImmutableError(
                 f"{name_of(self)} is the result of {self.primitive.name}; only leaves take data.",
@@ -156,6 +160,8 @@ class Value(Node):
 
     def zero_grad(self) -> None:
         """Set the gradient to zero, so that the next `backward()` starts afresh."""
+        if graph.pauses:
+            graph.look_at(self)
         self._grad = 0.0 if type(self._data) is float else tidy(np.zeros(self.shape, self.dtype))
 
     @property
@@ -210,10 +216,14 @@ class Value(Node):
 
     def item(self) -> Any:
         """The number as plain Python: an explicit way out of the graph."""
+        if graph.pauses:
+            graph.look_at(self)
         return np.asarray(self._data).item()
 
     def tolist(self) -> Any:
         """The numbers as (nested) plain Python lists."""
+        if graph.pauses:
+            graph.look_at(self)
         return np.asarray(self._data).tolist()
 
     def detach(self) -> "Value":
