@@ -37,7 +37,7 @@ LAYERS = (
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # what a person may lack: imported where it is used, so that its absence can be explained
-OPTIONAL = {"hypothesis", "matplotlib", "rich", "sklearn", "tqdm"}
+OPTIONAL = {"hypothesis", "llvmlite", "matplotlib", "numba", "rich", "sklearn", "tqdm"}
 
 Sources = dict[str, str]
 
