@@ -13,12 +13,12 @@ from tinygrad_neuron import losses, program_of, value_and_grad
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.program import descend, optimised, repeated
 
-pytest.importorskip("numba", reason="native code needs the extra 'native'")
-pytest.importorskip("scipy", reason="products of matrices go to BLAS through scipy")
-
 from tinygrad_neuron.program.native import Compiled
 from tinygrad_neuron.program.native.looping import Loop, loop_of
 from tinygrad_neuron.program.native.writing import Piece
+
+pytest.importorskip("numba", reason="native code needs the extra 'native'")
+pytest.importorskip("scipy", reason="products of matrices go to BLAS through scipy")
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(100, 3))
@@ -62,16 +62,14 @@ def neuron(weights, x, y):
 
 
 def network(params, x, y):
-    """The cross entropy of three layers."""
-    (w1, b1), (w2, b2), (w3, b3) = params
-    h = np.tanh(x @ w1 + b1)
-    h = np.maximum(h @ w2 + b2, 0.0)
-    return losses.cross_entropy(h @ w3 + b3, y)
+    """The cross entropy of two layers."""
+    (w1, b1), (w2, b2) = params
+    return losses.cross_entropy(np.tanh(x @ w1 + b1) @ w2 + b2, y)
 
 
 def layers(dtype=float):
     """Weights and biases for it."""
-    sizes = [(8, 40), (40, 16), (16, 5)]
+    sizes = [(8, 12), (12, 5)]
     return [(RNG.normal(size=s).astype(dtype), np.zeros(s[1], dtype)) for s in sizes]
 
 
@@ -136,7 +134,7 @@ def test_a_thousand_numbers_are_one_straight_function():
 
     def chain(w, b):
         h = w
-        for _ in range(150):
+        for _ in range(100):
             h = np.tanh(h * w + b)
         return h
 
@@ -146,7 +144,7 @@ def test_a_thousand_numbers_are_one_straight_function():
 PIECES = [np.tanh, np.exp, np.sin, tn.sigmoid, np.cos, np.expm1, tn.softplus, np.abs, tn.relu]
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4), st.integers(1, 40))
 def test_random_chains(functions, n):
     """Any of them after any other, and their gradient."""
@@ -189,8 +187,8 @@ def test_an_angle_too_large_for_the_compiled_sine_goes_to_numpy(far):
     with np.errstate(invalid="ignore"):
         expected = np.sin(x) + np.cos(x)
     assert_close(code.run(x), expected)
-    one = compiled(lambda x: np.sin(x), 0.5)
-    assert_close(one.run(far), float(np.sin(far)) if far < np.inf else np.nan)
+    with np.errstate(invalid="ignore"):
+        assert_close(compiled(np.sin, 0.5).run(far), float(np.sin(far)))
 
 
 def test_excuses_are_made_as_in_a_program():
@@ -229,13 +227,15 @@ def both(f, *args, **settings):
 
 def test_descent_learns():
     """200 steps of one neuron: the loss falls at every one of them."""
-    course = both(neuron, (np.zeros(3), 0.0), X, np.where(X[:, 0] > 0, 1.0, 0.0), alpha=1.0, steps=200)
+    course = both(
+        neuron, (np.zeros(3), 0.0), X, np.where(X[:, 0] > 0, 1.0, 0.0), alpha=1.0, steps=200
+    )
     assert len(course.losses) == 200 and (np.diff(course.losses) < 0).all()
 
 
 def test_a_short_wide_and_a_single_row():
     """Shapes at the edge of what is written out one by one."""
-    for n, d in ((1, 2), (4, 2), (2, 33), (50, 40), (33, 32)):
+    for n, d in ((1, 2), (2, 33), (34, 32)):
         x, y = RNG.normal(size=(n, d)), np.ones(n)
         both(neuron, (np.zeros(d), 0.0), x, y, alpha=0.1, steps=5)
 
@@ -265,7 +265,9 @@ def test_a_loop_that_runs_away_keeps_what_it_had(native):
 @pytest.mark.parametrize("native", [True, False])
 def test_a_loop_that_cannot_begin(native):
     """The first loss is nan: no step, and the start."""
-    course = descend(lambda w: np.sum(np.log(w)), np.array([-1.0, 2.0]), alpha=0.1, steps=3, native=native)
+    course = descend(
+        lambda w: np.sum(np.log(w)), np.array([-1.0, 2.0]), alpha=0.1, steps=3, native=native
+    )
     assert course.state.tolist() == [-1.0, 2.0] and len(course.losses) == 0
     assert course.stopped
 

@@ -1,5 +1,6 @@
 """How Numba writes a primitive for one entry: an expression of numbers, for each precision."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -84,13 +85,17 @@ def form(line: Line, operands: Sequence[Operand]) -> str | None:
     if dtype.kind != "f" or dtype.name not in TYPES:
         return None
     if function in FUNCTIONS:
-        return _called(function.name, operands[0], dtype)
+        return _called(function.name, operands[0], dtype, single=not line.shape)
     template = _power(line) if function is ops.power else ARITHMETIC.get(function)
     return template and _filled(template, operands, dtype)
 
 
-def _called(name: str, x: Operand, dtype: Any) -> str:
+def _called(name: str, x: Operand, dtype: Any, single: bool) -> str:
+    """A function of vectors; of one number C's or a call, which compile in a tenth of the time."""
     given = cast(x, np.dtype(float))
+    if single:
+        called = f"math.{name}" if hasattr(math, name) else f"{name}_once"
+        return cast((f"{called}({given})", np.dtype(float)), dtype)
     return f"{name}({given})" if dtype == np.float64 else f"float32({name}_single({given}))"
 
 

@@ -266,11 +266,9 @@ class Loop:
             if not all(map(self._alone, self.parted)):
                 yield "d = 0"
             yield f"for b in range({-(-n // BLOCK)}):"
-            yield from _indented(
-                self._block(f"range(b * {BLOCK}, min({n}, b * {BLOCK} + {BLOCK}))")
-            )
+            yield from _indented(self._block(f"j in range(min({BLOCK}, {n} - b * {BLOCK}))"))
         elif self.parted:
-            yield from self._block(f"range({n})")
+            yield from self._block(f"i{k} in range({n})")
         else:
             yield f"for i{k} in range({n}):"
             yield from _indented(self._level(k + 1))
@@ -283,7 +281,9 @@ class Loop:
     def _block(self, entries: str) -> Iterator[str]:
         for each in self.parted:
             yield f"{each.name} = 0.0"
-        yield f"for i{len(self.sizes) - 1} in {entries}:"
+        yield f"for {entries}:"
+        if entries.startswith("j"):  # counted from 0, so that no index looks as if it were negative
+            yield f"    i{len(self.sizes) - 1} = b * {BLOCK} + j"
         yield from _indented(self._level(len(self.sizes)))
         alone = [each for each in self.parted if self._alone(each)]
         for each in self.parted:

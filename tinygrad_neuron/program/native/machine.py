@@ -11,29 +11,28 @@ from typing import Any
 Function = Callable[..., Any]
 
 
-def inlined(f: Function) -> Function:
+def inlined(f: Function, **options: Any) -> Function:
     """A function compiled into whoever calls it, so that a loop around it can be vectorised."""
+    return called(f, forceinline=True, **options)
+
+
+def called(f: Function, **options: Any) -> Function:
+    """A function for others that Numba compiles."""
     try:
         from numba import njit
     except ImportError:
         return f
-    kept: Function = njit(forceinline=True, error_model="numpy", no_cpython_wrapper=True)(f)
+    options |= {"error_model": "numpy", "no_cpython_wrapper": True}
+    try:
+        kept: Function = njit(cache=True, **options)(f)
+    except RuntimeError:  # there is no folder to keep it in
+        kept = njit(**options)(f)
     return kept
 
 
 def summing(f: Function) -> Function:
     """`inlined`, for an addition whose order may be changed: sums of a block, and nothing else."""
-    try:
-        from numba import njit
-    except ImportError:
-        return f
-    kept: Function = njit(
-        forceinline=True,
-        error_model="numpy",
-        no_cpython_wrapper=True,
-        fastmath={"reassoc", "nsz", "contract"},
-    )(f)
-    return kept
+    return inlined(f, fastmath={"reassoc", "nsz", "contract"})
 
 
 def _instruction(stand_in: Function, result: str, given: str, emit: Function) -> Function:

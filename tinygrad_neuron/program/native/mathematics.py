@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.program.native.machine import bits, fma, inlined, number, summing
+from tinygrad_neuron.program.native.machine import bits, called, fma, inlined, number, summing
 
 SHIFTER = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to a whole number, in the lowest bits
 SHIFTED = 4843621399236968448  # its bits
@@ -305,6 +305,24 @@ def cos(x: float) -> float:
     n, r, more = quarter_turns(x)
     y = sin_near(r, more) if n & 1 else cos_near(r, more)
     return -y if (n + 1) & 2 else y
+
+
+@called
+def sigmoid_once(x: float) -> float:
+    """`sigmoid`, of one number."""
+    return sigmoid(x)
+
+
+@called
+def softplus_once(x: float) -> float:
+    """`softplus`, of one number."""
+    return softplus(x)
+
+
+@called
+def sech2_once(x: float) -> float:
+    """`sech2`, of one number."""
+    return sech2(x)
 
 
 # ------------------------------------------------------------------------- for float32

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.program.lines import Name
-from tinygrad_neuron.program.native.forms import WAVES, cast, form
+from tinygrad_neuron.program.native.forms import cast, form
 from tinygrad_neuron.program.native.loops import Loop, of_array, of_number
 from tinygrad_neuron.program.native.regions import Analysis, Region, Task
 from tinygrad_neuron.program.native.views import View, steps
@@ -189,8 +189,6 @@ class Piece:
     def _scalar(self, task: Task) -> Iterator[str]:
         line = task.line
         operands = [self.known.operand(x, self._number(x)) for x in line.inputs]
-        if line.primitive in WAVES:
-            yield f"far |= not abs({operands[0][0]}) <= FURTHEST"
         yield f"{of_number(line.name)} = {form(line, operands)}"
 
     def _number(self, x: Any) -> str:
