@@ -1,5 +1,6 @@
 """The command: what it prints, where, and the number it leaves behind."""
 
+import importlib
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import pytest
 
 from tinygrad_neuron import cli
 from tinygrad_neuron.cli import main
+from tinygrad_neuron.commands import terminal
 from tinygrad_neuron.lesson.text import BLOCKS
 from tinygrad_neuron.lesson.tour import IRIS
 
@@ -272,7 +274,8 @@ def test_interrupting_prints_what_was_reached(monkeypatch, capsys, command):
                 raise KeyboardInterrupt
             yield step
 
-    monkeypatch.setattr(cli, "progress", lambda: interrupted)
+    module = importlib.import_module(f"tinygrad_neuron.commands.{command[0]}")
+    monkeypatch.setattr(module, "progress", lambda: interrupted)
     monkeypatch.setattr("tinygrad_neuron.lesson.guess.BATCH", 1000)
     assert main(command) == 130
     assert "interrupted after" in capsys.readouterr().out
@@ -334,14 +337,14 @@ class Terminal(io.StringIO):
 
 def test_a_progress_bar_only_where_somebody_looks(monkeypatch):
     """tqdm on a terminal, nothing in a pipe or where it is not installed."""
-    assert cli.progress() is iter
+    assert terminal.progress() is iter
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert cli.progress() is iter
+    assert terminal.progress() is iter
     monkeypatch.undo()
     pytest.importorskip("tqdm")
     monkeypatch.setattr(sys, "stderr", Terminal())
-    assert list(cli.progress()(range(3))) == [0, 1, 2]
+    assert list(terminal.progress()(range(3))) == [0, 1, 2]
     assert sys.stderr.getvalue() == ""  # over in less than a second
 
 
@@ -363,7 +366,7 @@ def test_what_to_type_next_is_what_was_typed(monkeypatch, tmp_path):
     for path, typed in (("", f"{tmp_path.name}/"), (str(tmp_path), "")):
         monkeypatch.setenv("PATH", path)
         monkeypatch.setattr(sys, "argv", [script])
-        assert cli.program() == f"{typed}tinygrad-neuron"
+        assert terminal.program() == f"{typed}tinygrad-neuron"
         monkeypatch.setattr(sys, "argv", ["/somewhere/__main__.py"])
         monkeypatch.setattr(sys, "executable", python)
-        assert cli.program() == f"{typed}python -m tinygrad_neuron"
+        assert terminal.program() == f"{typed}python -m tinygrad_neuron"

@@ -75,7 +75,7 @@ def test_for_a_machine(capsys):
     [
         (["__import__('os')"], "TN141"),
         (["foo(x)"], "no function foo"),
-        (["x * y", "z=1"], "no z"),
+        (["x * y", "z=1"], "no input z"),
         (["x", "x=banana"], "neither a number nor an array"),
         (["x", "banana"], "not an input"),
         (["1 + 2"], "no names"),

@@ -30,7 +30,7 @@ LAYERS = (
     {"micrograd", "train"},
     {"lesson"},
     {"expressions"},
-    {"check_command", "code_command"},
+    {"commands"},
     {"cli"},
     {"__main__", "__init__"},
 )

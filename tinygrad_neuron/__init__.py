@@ -16,9 +16,7 @@ from tinygrad_neuron import (
 )
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
-from tinygrad_neuron.inspection import inspect as inspect
 from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
-from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
 from tinygrad_neuron.ops import (
     absolute as absolute,
     add as add,
@@ -300,6 +298,8 @@ if TYPE_CHECKING:
         elementwise as elementwise,
     )
     from tinygrad_neuron.handwritten import primitive as primitive
+    from tinygrad_neuron.inspection import inspect as inspect
+    from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import program_of as program_of
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
@@ -312,6 +312,8 @@ _WHERE = {
     "check_gradient": "check",
     "check_vjp": "check",
     "elementwise": "check",
+    "explain_nonfinite": "nonfinite",
+    "inspect": "inspection",
     "primitive": "handwritten",
     "program_of": "program",
 }

@@ -237,11 +237,8 @@ def leaves_behind(result: Node) -> Iterator[Node]:
                 waiting.append(x)
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(int):
     """In a graph written as rows: the input is the result of this row."""
-
-    number: int
 
 
 def to_rows(result: Node) -> list[tuple[Any, ...]]:
@@ -265,7 +262,7 @@ def from_rows(rows: list[tuple[Any, ...]]) -> Node:
     """The result of a graph that was written by `to_rows`, as new nodes."""
     nodes: list[Node] = []
     for (kind, data, function), inputs, (settings, name, grad) in rows:
-        found = tuple(nodes[x.number] if isinstance(x, _Row) else x for x in inputs)
+        found = tuple(nodes[x] if isinstance(x, _Row) else x for x in inputs)
         node = kind.made(data, function, found, settings)
         node._name, node._grad = name, grad
         nodes.append(node)
@@ -375,6 +372,22 @@ ANYWHERE = Domain()
 POSITIVE = Domain(low=0.0)
 
 
+def _parameters(forward: Callable[..., Array]) -> tuple[int, bool, dict[str, Any]]:
+    """How many arrays a function takes, whether that is any number, and its settings' defaults."""
+    code = getattr(forward, "__code__", None)
+    if code is None or hasattr(forward, "__signature__"):
+        parameters = inspect.signature(forward).parameters.values()
+        arrays = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        variadic = any(p.kind is p.VAR_POSITIONAL for p in arrays)
+        defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return len(arrays), variadic, defaults
+    # as the signature says, which takes so long to read that importing the package would show it
+    n, given = code.co_argcount, forward.__kwdefaults__ or {}
+    settings = code.co_varnames[n : n + code.co_kwonlyargcount]
+    variadic = bool(code.co_flags & inspect.CO_VARARGS)
+    return n + variadic, variadic, {s: given.get(s, inspect.Parameter.empty) for s in settings}
+
+
 class Primitive:
     """A function of arrays with one rule for each input: what that input is owed.
 
@@ -416,11 +429,7 @@ class Primitive:
 
     def _read_signature(self) -> None:
         """Arrays stand by position, settings are keywords; there is one rule for each array."""
-        parameters = inspect.signature(self.forward).parameters.values()
-        arrays = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arrays)
-        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-        self.arity = len(arrays)
+        self.arity, self.variadic, self.defaults = _parameters(self.forward)
         if len(self.rules) != self.arity:
             raise RuleError(
                 f"{self.name} has {self.arity} inputs and {len(self.rules)} rules.",

@@ -8,7 +8,6 @@ they are needed: ones along an axis that only this operand had, and a unit matri
 from collections.abc import Sequence
 from itertools import count
 from math import prod
-from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from tinygrad_neuron.graph import Array, dtype_of, primitive
 from tinygrad_neuron.ops.shape import ndim_of, shape_of
 
 Labels = tuple[int, ...]
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # in the order of NumPy
 DOTS = -1  # in labels that are not complete yet: the axes that have no name
 
 
@@ -112,12 +112,11 @@ def _from_text(text: str, operands: tuple[Any, ...]) -> tuple[Any, list[Labels],
 
 
 def _numbered(term: str) -> Labels:
-    """`"i...j"` as numbers, in the order of NumPy: capitals first."""
-    alphabet = sorted(ascii_letters)
+    """`"i...j"` as numbers."""
     letters = term.replace("...", "\0")
-    if any(c != "\0" and c not in alphabet for c in letters):
+    if any(c != "\0" and c not in LETTERS for c in letters):
         raise ValueError(f"einsum reads letters, commas, '...' and '->', not {term!r}")
-    return tuple(DOTS if c == "\0" else alphabet.index(c) for c in letters)
+    return tuple(DOTS if c == "\0" else LETTERS.index(c) for c in letters)
 
 
 def _from_lists(operands: tuple[Any, ...]) -> tuple[Any, list[Labels], Labels | None]:
@@ -136,7 +135,7 @@ def _without_dots(
 ) -> tuple[tuple[Labels, ...], Labels]:
     """The same labels with a number for each axis that an ellipsis stands for."""
     named = [label for term in labels for label in term if label != DOTS]
-    spare = [k for k in range(len(ascii_letters)) if k not in named and k not in (output or ())]
+    spare = [k for k in range(len(LETTERS)) if k not in named and k not in (output or ())]
     lengths = [ndim_of(x) - len(t) + 1 for x, t in zip(operands, labels, strict=True) if DOTS in t]
     unnamed = tuple(spare[: max(lengths, default=0)])
     complete = tuple(_filled(t, unnamed, ndim_of(x)) for x, t in zip(operands, labels, strict=True))

@@ -1,4 +1,4 @@
-"""What the command says of losses: the list, one of them, and the check of somebody's own."""
+"""The losses there are, one of them, and the check of somebody's own, as a command."""
 
 import importlib
 import inspect
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinygrad_neuron.commands.options import Options, Parser
 from tinygrad_neuron.errors import UnknownNameError
+from tinygrad_neuron.lesson.mistakes import UsageError
+from tinygrad_neuron.lesson.text import PLAIN, Look
 from tinygrad_neuron.losses import registry
 from tinygrad_neuron.losses.checking import PROPERTIES, Finding, examine
 from tinygrad_neuron.losses.description import curve, describe, properties, wrapped
@@ -53,6 +56,30 @@ class Checked:
 
 
 Screenful = Catalogue | Described | Checked
+
+
+def add_options(parser: Parser) -> None:
+    """What can be typed."""
+    parser.usage = "%(prog)s [name | check module] [options]"
+    add = parser.add_argument
+    add("name", nargs="?", help="a loss, by its name here or in another library")
+    add("module", nargs="?", help="with check: a module of your own, whose losses are checked")
+
+
+def run(options: Options) -> Screenful:
+    """What was typed, as a run."""
+    if options.name == "check":
+        if options.module is None:
+            raise UsageError(
+                "Which module's losses are to be checked?", hint="losses check my_losses.py"
+            )
+        return checked(options.module)
+    if options.module is not None:
+        raise UsageError(
+            f"losses {options.name} {options.module} is one word too many.",
+            hint=f"losses {options.name}   or   losses check {options.module}",
+        )
+    return catalogue() if options.name is None else described(options.name)
 
 
 def catalogue() -> Catalogue:
@@ -126,12 +153,12 @@ def _imported(module: str) -> Any:
 # --------------------------------------------------------------------------------- the screens
 
 
-def screen(result: Screenful, width: int, program: str) -> str:
+def screen(result: Screenful, look: Look = PLAIN) -> str:
     """What a person reads."""
     if isinstance(result, Catalogue):
-        return _list(result, width, program)
+        return _list(result, look.width, look.program)
     if isinstance(result, Described):
-        return "\n".join([*_found(result), describe(result.loss, min(width, 76))])
+        return "\n".join([*_found(result), describe(result.loss, min(look.width, 76))])
     return _verdicts(result)
 
 
