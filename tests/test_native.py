@@ -12,7 +12,6 @@ import tinygrad_neuron as tn
 from tinygrad_neuron import losses, program_of, value_and_grad
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.program import descend, optimised, repeated
-
 from tinygrad_neuron.program.native import Compiled
 from tinygrad_neuron.program.native.looping import Loop, loop_of
 from tinygrad_neuron.program.native.writing import Piece

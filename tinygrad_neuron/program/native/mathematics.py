@@ -437,6 +437,6 @@ def sin_and_cos_single(x: float) -> tuple[int, float, float]:
     s = fma(s, z, 0.008333329381097484)
     s = fma(s, z, -0.1666666664159282)
     c = fma(-2.721019511373709e-07, z, 2.479951981034018e-05)
-    c = fma(c, z, -0.0013888878754299669)
+    c = fma(c, z, -0.0013888883754299669)
     c = fma(c, z, 0.041666666622866146)
     return bits(shifted), fma(r * z, s, r), fma(z * z, c, fma(-0.5, z, 1.0))
