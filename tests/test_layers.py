@@ -41,7 +41,9 @@ LAYERS = (
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # what a person may lack: imported where it is used, so that its absence can be explained
-OPTIONAL = {"hypothesis", "matplotlib", "rich", "scipy", "sklearn", "tqdm"}
+OPTIONAL = {
+    *("hypothesis", "llvmlite", "matplotlib", "numba", "rich", "scipy", "sklearn", "tqdm"),
+}
 
 Sources = dict[str, str]
 
