@@ -193,6 +193,29 @@ def model_that_was_never_saved():
     tn.load("no_such_model.npz")
 
 
+def weight_that_is_not_used():
+    used, idle = Value(1.0, name="used"), Value(2.0, name="idle")
+    tn.trace_of((used - 3.0) ** 2, wrt=[used, idle])
+
+
+def trace_of_another_form():
+    tn.views.validated({"schema": "another/1"}, "run.json")
+
+
+def loss_that_is_not_finite():
+    z = Value(-800.0, name="z")
+    with tn.teaching(), np.errstate(all="ignore"):
+        p = tn.sigmoid(z)
+        (-tn.log(p)).backward()
+
+
+def picture_of_too_much():
+    x = Value(1.0)
+    for _ in range(2000):
+        x = x + 1.0
+    tn.views.svg(tn.trace_of(x))
+
+
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -358,6 +381,28 @@ MISTAKES = [
         ["no_such_model.npz", "No such file"],
         None,
     ),
+    (
+        weight_that_is_not_used,
+        errors.NoPathError,
+        ValueError,
+        ["idle", "no path", "built from: used", "detach"],
+        {"name": "idle"},
+    ),
+    (
+        trace_of_another_form,
+        errors.TraceFileError,
+        ValueError,
+        ["run.json", "tinygrad_neuron.trace/1", "another/1", "trace_of(J)"],
+        None,
+    ),
+    (
+        loss_that_is_not_finite,
+        errors.NotFiniteError,
+        ArithmeticError,
+        ["log(p) is -inf", "sigmoid(z) = 0 for z = -800", "binary_cross_entropy"],
+        {"operation": "log"},
+    ),
+    (picture_of_too_much, errors.DrawingError, ValueError, ["2001", "2000", "explain"], None),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),
 ]
 each_mistake = pytest.mark.parametrize(

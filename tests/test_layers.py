@@ -33,7 +33,8 @@ LAYERS = (
     {"estimators"},
     {"lesson"},
     {"tables"},
-    {"expressions"},
+    {"diagnosis", "expressions"},
+    {"views"},
     {"commands"},
     {"cli"},
     {"__main__", "__init__"},
@@ -42,7 +43,7 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # what a person may lack: imported where it is used, so that its absence can be explained
 OPTIONAL = {
-    *("hypothesis", "llvmlite", "matplotlib", "numba", "rich", "scipy", "sklearn", "tqdm"),
+    *("hypothesis", "llvmlite", "matplotlib", "numba", "pygraphviz", "rich", "scipy", "sklearn", "tqdm"),
 }
 
 Sources = dict[str, str]

@@ -293,6 +293,7 @@ if TYPE_CHECKING:
         nn as nn,
         optim as optim,
         program as program,
+        views as views,
     )
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
@@ -301,6 +302,7 @@ if TYPE_CHECKING:
         check_vjp as check_vjp,
         elementwise as elementwise,
     )
+    from tinygrad_neuron.diagnosis import LearningWarning as LearningWarning, teaching as teaching
     from tinygrad_neuron.fitting import fit as fit
     from tinygrad_neuron.handwritten import primitive as primitive
     from tinygrad_neuron.inspection import inspect as inspect
@@ -308,6 +310,7 @@ if TYPE_CHECKING:
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import compile as compile, program_of as program_of
     from tinygrad_neuron.saving import export as export, load as load, save as save
+    from tinygrad_neuron.views import trace_of as trace_of
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
@@ -319,6 +322,7 @@ _WHERE = {
     "Layer": "nn",
     "MLP": "nn",
     "Neuron": "nn",
+    "views": "",
     "assert_grad": "check",
     "check_grad": "check",
     "check_gradient": "check",
@@ -333,6 +337,9 @@ _WHERE = {
     "compile": "program",
     "program_of": "program",
     "save": "saving",
+    "trace_of": "views",
+    "teaching": "diagnosis",
+    "LearningWarning": "diagnosis",
 }
 
 

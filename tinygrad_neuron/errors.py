@@ -102,6 +102,12 @@ class NotScalarError(TinygradNeuronError, ValueError):
     code = "TN103"
 
 
+class NoPathError(TinygradNeuronError, ValueError):
+    """A gradient asked for by something that the result does not depend on."""
+
+    code = "TN104"
+
+
 class LeftGraphError(TinygradNeuronError, TypeError):
     """A number was about to leave the graph, and its gradient with it."""
 
@@ -130,6 +136,12 @@ class IntegerWeightError(TinygradNeuronError, TypeError):
     """Whole numbers where something must be able to move a little."""
 
     code = "TN115"
+
+
+class NotFiniteError(TinygradNeuronError, ArithmeticError):
+    """A loss or a gradient that is inf or nan, while somebody is being taught."""
+
+    code = "TN118"
 
 
 class UnsupportedError(TinygradNeuronError, TypeError):
@@ -279,6 +291,18 @@ class TraceError(TinygradNeuronError, TypeError):
     """A function that no program stands for, or an input that a program was not made for."""
 
     code = "TN165"
+
+
+class TraceFileError(TinygradNeuronError, ValueError):
+    """A file, or data, that does not hold a trace."""
+
+    code = "TN175"
+
+
+class DrawingError(TinygradNeuronError, ValueError):
+    """A picture that nobody could read."""
+
+    code = "TN176"
 
 
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name

@@ -386,6 +386,32 @@ def has_stand_ins() -> bool:
     return bool(pauses) and _stand_in.get() is not None
 
 
+# ---------------------------------------------------------------------------------- being watched
+
+watching = 0  # how many blocks are open anywhere whose backward passes somebody looks at
+_watcher: ContextVar[Any] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched(watcher: Any) -> Iterator[None]:
+    """A block whose `backward()` is done by `watcher.backward`, in this thread and context."""
+    global watching
+    token = _watcher.set(watcher)
+    with _pauses_lock:
+        watching += 1
+    try:
+        yield
+    finally:
+        with _pauses_lock:
+            watching -= 1
+        _watcher.reset(token)
+
+
+def watcher() -> Any:
+    """Who looks at backward passes here and now, or None."""
+    return _watcher.get() if watching else None
+
+
 # -------------------------------------------------------------------------------- primitives
 
 

@@ -494,6 +494,8 @@ class Value(Node):
                 f"Whether {name} is true is {self.size} questions: it has shape {self.shape}.",
                 hint=f"({name} > 0).all()   or   ({name} > 0).any()   or   where({name} > 0, a, b)",
             )
+        if graph.watching and graph.watcher() is not None:
+            graph.watcher().asked(self)
         return bool(self._data)
 
     def _leaving(self, how: str) -> Array:
