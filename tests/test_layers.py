@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # and inside a folder (ops, lesson) from its neighbours as long as no circle closes
 LAYERS = (
     {"errors"},
-    {"containers", "literals", "text"},
+    {"containers", "literals", "showing", "text"},
     {"graph"},
     {"ops", "floats"},
     {"fft", "linalg", "checkpointing", "hooks"},
@@ -43,7 +43,17 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # what a person may lack: imported where it is used, so that its absence can be explained
 OPTIONAL = {
-    *("hypothesis", "llvmlite", "matplotlib", "numba", "pygraphviz", "rich", "scipy", "sklearn", "tqdm"),
+    "anywidget",
+    "hypothesis",
+    "llvmlite",
+    "matplotlib",
+    "numba",
+    "pygraphviz",
+    "rich",
+    "scipy",
+    "sklearn",
+    "tqdm",
+    "traitlets",
 }
 
 Sources = dict[str, str]

@@ -87,7 +87,8 @@ def train(
         validation=held, patience=patience if held else None, **fitting,
     )  # fmt: skip
     model.learning = {
-        "source": Path(sheet.source).name, "rows": len(sheet), "seed": seed, "history": history.to_dict(),
+        "source": Path(sheet.source).name, "rows": len(sheet), "seed": seed,
+        "history": history.to_dict(),
     }  # fmt: skip
     quality = _quality(model, *(held or (rows.x, rows.y)))
     return Trained(
