@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # and inside a folder (ops, lesson) from its neighbours as long as no circle closes
 LAYERS = (
     {"errors"},
-    {"containers", "literals"},
+    {"arrays", "containers", "literals"},
     {"graph"},
     {"ops", "floats"},
     {"fft", "linalg", "checkpointing", "hooks"},
@@ -25,7 +25,7 @@ LAYERS = (
     {"value"},
     {"batching", "inspection", "nonfinite"},
     {"transforms"},
-    {"check", "program"},
+    {"blocks", "check", "program"},
     {"handwritten", "nn", "losses", "optim"},
     {"micrograd", "train"},
     {"lesson"},
@@ -37,7 +37,7 @@ LAYERS = (
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # what a person may lack: imported where it is used, so that its absence can be explained
-OPTIONAL = {"hypothesis", "matplotlib", "rich", "sklearn", "tqdm"}
+OPTIONAL = {"dask", "distributed", "hypothesis", "matplotlib", "rich", "sklearn", "tqdm"}
 
 Sources = dict[str, str]
 

@@ -11,7 +11,16 @@ import numpy as np
 from tinygrad_neuron.errors import refuse
 from tinygrad_neuron.graph import Array, Node, dtype_of, only, primitive
 from tinygrad_neuron.ops.elementwise import where
-from tinygrad_neuron.ops.indexing import cast, flat, moved, plain_index, scatter, set_at, take
+from tinygrad_neuron.ops.indexing import (
+    LOOKED_UP,
+    cast,
+    flat,
+    moved,
+    plain_index,
+    scatter,
+    set_at,
+    take,
+)
 from tinygrad_neuron.ops.shape import broadcast_to, concatenate, shape_of
 from tinygrad_neuron.ops.steps import answering
 
@@ -109,6 +118,7 @@ def _mean_of_groups(x: Array, group: Any) -> Array:
 @primitive(
     lambda g, y, x, group: _mean_of_groups(g, group),
     holomorphic=True,
+    foreign=LOOKED_UP,
     kink="where `sort`, `partition` or `unique` chose among equal entries, equal parts for each",
     steep=False,
 )

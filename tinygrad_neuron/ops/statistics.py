@@ -31,6 +31,7 @@ from tinygrad_neuron.ops.elementwise import (
     square,
     stop_gradient,
 )
+from tinygrad_neuron.ops.indexing import LOOKED_UP
 from tinygrad_neuron.ops.linalg import matmul, matrix_diagonal
 from tinygrad_neuron.ops.measures import euclidean
 from tinygrad_neuron.ops.parts import imag, real
@@ -298,6 +299,7 @@ def _rank_share(g: Array, y: Array, x: Array, ranks: Any) -> Array:
 
 @primitive(
     _rank_share,
+    foreign=LOOKED_UP,
     kink="where several tie for a rank, equal parts for each",
     steep=False,
 )
