@@ -26,7 +26,7 @@ LAYERS = (
     {"batching", "inspection", "nonfinite"},
     {"transforms"},
     {"blocks", "check", "program"},
-    {"handwritten", "nn", "losses", "optim"},
+    {"cluster", "handwritten", "nn", "losses", "optim"},
     {"micrograd", "train"},
     {"lesson"},
     {"expressions"},

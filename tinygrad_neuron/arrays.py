@@ -90,30 +90,36 @@ def forward(function: Any, raw: Sequence[Any], settings: Mapping[str, Any]) -> A
     if is_lazy(first) and function.elementwise:
         return _of_blocks(function, raw, settings)
     if isinstance(function.foreign, str):
-        raise _refused(function, first, function.foreign)
+        raise refused(function.name, first, function.foreign)
     compute: Callable[..., Any] = function.foreign or function.forward
+    return spoken(function.name, first, lambda: compute(*raw, **settings))
+
+
+def spoken(name: str, x: Any, compute: Callable[[], Any]) -> Any:
+    """What a computation by the protocols gives; refused by name where the library cannot do it."""
     try:
         with _guard, warnings.catch_warnings():
             # Dask's word for "I shall load it all into memory, and ask NumPy"
             warnings.simplefilter("error", FutureWarning)
-            return compute(*raw, **settings)
+            return compute()
     except CannotError as error:
-        raise _refused(function, first, str(error)) from None
+        raise refused(name, x, str(error)) from None
     except (TypeError, NotImplementedError, FutureWarning) as error:
-        reason = f"{type(first).__module__.partition('.')[0]} says: {error}".splitlines()[0]
-        raise _refused(function, first, reason) from error
+        reason = f"{type(x).__module__.partition('.')[0]} says: {error}".splitlines()[0]
+        raise refused(name, x, reason) from error
 
 
-def _refused(function: Any, x: Any, reason: str) -> UnsupportedError:
+def refused(name: str, x: Any, reason: str) -> UnsupportedError:
+    """The refusal of a function that cannot be computed on this array, and the way out."""
     lazy = is_lazy(x)
     home = "x.compute()" if lazy else "x.get()" if hasattr(x, "get") else "np.asarray(x)"
     each = ";  x.map_blocks(f), if each block can be done alone" if lazy else ""
     kind = f"{type(x).__module__.partition('.')[0]} {type(x).__name__}"
     return UnsupportedError(
-        f"{function.name} cannot be computed on a {kind} of shape {x.shape}.",
+        f"{name} cannot be computed on a {kind} of shape {x.shape}.",
         why=f"{reason[0].upper()}{reason[1:].rstrip('.')}.",
         hint=f"{home}, if it fits into memory{each}",
-        function=function.name,
+        function=name,
     )
 
 

@@ -241,6 +241,12 @@ class TraceError(TinygradNeuronError, TypeError):
     code = "TN165"
 
 
+class PartitionError(TinygradNeuronError, ValueError):
+    """Data in partitions that cannot be learnt from partition by partition."""
+
+    code = "TN200"
+
+
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name
 
 

@@ -42,7 +42,7 @@ def _from_afar(a: Array, b: Array) -> Array:
     return np.where(np.isinf(a), np.copysign(1.0, a), np.where(np.isinf(b), 0.0, a))
 
 
-def _direction(a: Array, b: Array) -> Array:
+def _far_or_near(a: Array, b: Array) -> Array:
     """The same without asking whether something is infinite."""
     a, b = _from_afar(a, b), _from_afar(b, a)
     r = np.hypot(a, b)
@@ -52,7 +52,7 @@ def _direction(a: Array, b: Array) -> Array:
 @elementwise(
     lambda g, y, a, b: _turned(g, a, b) * direction(b, a),
     lambda g, y, a, b: -_turned(g, a, b) * y,
-    foreign=_direction,
+    foreign=_far_or_near,
     domains=(AT_ZERO, AT_ZERO),
     kink="a jump at (0, 0): value and slopes 0",
 )

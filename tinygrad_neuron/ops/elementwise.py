@@ -309,7 +309,7 @@ def tanh(x: Array) -> Array:
     return np.tanh(x)
 
 
-def _sech2(x: Array) -> Array:
+def _sech2_out_of_place(x: Array) -> Array:
     c = np.exp(-2.0 * _rightward(x))
     return 4.0 * c / np.square(1.0 + c)
 
@@ -324,7 +324,7 @@ def _sech2_float(x: float) -> float:
     lambda g, y, x: -2.0 * g * y * tanh(x),
     holomorphic=True,
     scalar=_sech2_float,
-    foreign=_sech2,
+    foreign=_sech2_out_of_place,
 )
 def sech2(x: Array) -> Array:
     """1 / cosh(x)**2, the slope of tanh: 1.7e-17 at 20, where 1 - tanh(x)**2 is 0."""

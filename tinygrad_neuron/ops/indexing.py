@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.arrays import CannotError
+from tinygrad_neuron.arrays import CannotError, is_foreign, refused
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Array, Node, dtype_of, only, primitive
 from tinygrad_neuron.ops.elementwise import astype, where
@@ -100,6 +100,14 @@ def is_basic(index: Any) -> bool:
 
 def _is_mask(index: Any) -> bool:
     return isinstance(index, np.ndarray) and index.dtype == np.bool_
+
+
+def at_hand(function: str, x: Array) -> Array:
+    """The plain numbers in x, for a function that decides by them what goes where."""
+    numbers = only(x)
+    if is_foreign(numbers):
+        raise refused(function, numbers, LOOKED_UP)
+    return numbers
 
 
 def plain_index(index: Any) -> Any:

@@ -34,11 +34,11 @@ from tinygrad_neuron.ops.shape import (
 # -------------------------------------------------------------------------------- lengths
 
 
-def _magnitude(x: Array, axis: Axes) -> Array:
+def _unit_of(x: Array, axis: Axes) -> Array:
     return _power_of_two(np.max(np.abs(x), axis=axis, keepdims=True))
 
 
-@primitive(None, foreign=_magnitude, steep=False)
+@primitive(None, foreign=_unit_of, steep=False)
 def magnitude(x: Array, *, axis: Axes = None) -> Array:
     """A power of two near the largest entry, to divide by; 1 where that would not help."""
     return _power_of_two(np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0))
@@ -56,7 +56,7 @@ def _direction(g: Array, y: Array, x: Array, axis: Axes, keepdims: bool) -> Arra
     return where(some, spread(g, shape_of(x), axis) * (x / where(some, length, 1.0)), 0.0)
 
 
-def _euclidean(x: Array, axis: Axes, keepdims: bool) -> Array:
+def _length_in_units(x: Array, axis: Axes, keepdims: bool) -> Array:
     """The same in any case in units of the largest entry."""
     unit = magnitude(x, axis=axis)
     scaled = np.sqrt(np.sum(np.square(x / unit), axis=axis, keepdims=True)) * unit
@@ -65,7 +65,7 @@ def _euclidean(x: Array, axis: Axes, keepdims: bool) -> Array:
 
 @primitive(
     _direction,
-    foreign=_euclidean,
+    foreign=_length_in_units,
     kink="slope 0 at the zero vector",
 )
 def euclidean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
@@ -76,7 +76,7 @@ def euclidean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     limits = np.finfo(x.dtype)
     if np.all((squares > limits.tiny / limits.eps) & (squares < limits.max)):
         return np.sqrt(squares)
-    return _euclidean(x, axis, keepdims)
+    return _length_in_units(x, axis, keepdims)
 
 
 def _steepest(g: Array, y: Array, x: Array, order: float, axis: Axes, keepdims: bool) -> Array:

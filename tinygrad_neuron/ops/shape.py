@@ -75,7 +75,7 @@ def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
-def _sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
+def _copies_added(x: Array, *, shape: tuple[int, ...]) -> Array:
     """The same by NumPy's protocols, which have no `np.add.reduce`."""
     added = len(x.shape) - len(shape)
     x = np.sum(x, axis=tuple(range(added))) if added else x
@@ -86,7 +86,7 @@ def _sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
 @primitive(
     lambda g, y, x, shape: broadcast_to(g, shape=shape_of(x)),
     holomorphic=True,
-    foreign=_sum_to,
+    foreign=_copies_added,
     steep=False,
 )
 def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
