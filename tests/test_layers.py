@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # and inside a folder (ops, lesson) from its neighbours as long as no circle closes
 LAYERS = (
     {"errors"},
-    {"containers", "literals", "showing", "text"},
+    {"arrays", "containers", "literals", "showing", "text"},
     {"graph"},
     {"ops", "floats"},
     {"fft", "linalg", "checkpointing", "hooks"},
@@ -25,8 +25,8 @@ LAYERS = (
     {"value"},
     {"batching", "inspection", "nonfinite"},
     {"transforms"},
-    {"check", "program"},
-    {"handwritten", "nn", "losses", "optim"},
+    {"blocks", "check", "program"},
+    {"cluster", "handwritten", "nn", "losses", "optim"},
     {"course", "micrograd", "saving"},
     {"train"},
     {"fitting"},
@@ -44,6 +44,8 @@ HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 # what a person may lack: imported where it is used, so that its absence can be explained
 OPTIONAL = {
     "anywidget",
+    "dask",
+    "distributed",
     "hypothesis",
     "llvmlite",
     "matplotlib",

@@ -40,7 +40,7 @@ def place(frame: FrameType | None) -> str:
 def name_of(thing: object, otherwise: str = "the Value") -> str:
     """What the person calls this Value: its own name, else the variable that holds it."""
     named = getattr(thing, "name", None)
-    if isinstance(named, str):
+    if isinstance(named, str) and not hasattr(thing, "__dask_graph__"):  # whose name is a hash
         return named
     frame = None if isinstance(thing, int | float | str) else caller()  # they are shared by all
     for scope in (frame.f_locals, frame.f_globals) if frame else ():
@@ -325,6 +325,12 @@ class PictureError(TinygradNeuronError, ValueError):
     """A picture asked of what it cannot show, or not so that a person could read it."""
 
     code = "TN181"
+
+
+class PartitionError(TinygradNeuronError, ValueError):
+    """Data in partitions that cannot be learnt from partition by partition."""
+
+    code = "TN200"
 
 
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name
