@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import tinygrad_neuron as tn
-from tinygrad_neuron import Value, errors, losses
+from tinygrad_neuron import Value, cluster, errors, losses
+from tinygrad_neuron.views import plots
 
 CLASSES = [
     error
@@ -209,6 +210,18 @@ def loss_that_is_not_finite():
         (-tn.log(p)).backward()
 
 
+def library_that_is_not_installed():
+    raise errors.MissingExtraError.of("Matplotlib", "plot", "A picture")
+
+
+def boundary_of_a_space():
+    plots.decision_boundary(lambda x: x[:, 0], np.ones((10, 5)), np.ones(10))
+
+
+def reduction_that_does_not_add_up():
+    cluster.value_and_grad(lambda w: w, reduction="median")
+
+
 def picture_of_too_much():
     x = Value(1.0)
     for _ in range(2000):
@@ -403,6 +416,21 @@ MISTAKES = [
         {"operation": "log"},
     ),
     (picture_of_too_much, errors.DrawingError, ValueError, ["2001", "2000", "explain"], None),
+    (
+        library_that_is_not_installed,
+        errors.MissingExtraError,
+        ImportError,
+        ["Matplotlib", "tinygrad_neuron[plot]"],
+        {"extra": "plot"},
+    ),
+    (
+        boundary_of_a_space,
+        errors.PictureError,
+        ValueError,
+        ["(10, 5)", "x[:, :2]"],
+        {"shape": (10, 5)},
+    ),
+    (reduction_that_does_not_add_up, errors.PartitionError, ValueError, ["median", "mean"], None),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),
 ]
 each_mistake = pytest.mark.parametrize(
@@ -420,7 +448,7 @@ def test_every_error_has_a_mistake_that_raises_it():
 def test_codes_are_unique():
     """One code, one kind of mistake."""
     assert len({error.code for error in CLASSES}) == len(CLASSES)
-    assert all(re.fullmatch(r"TN1\d\d", error.code) for error in CLASSES)
+    assert all(re.fullmatch(r"TN[12]\d\d", error.code) for error in CLASSES)
 
 
 @each_mistake
