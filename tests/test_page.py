@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, strategies as st
 
 import tinygrad_neuron as tn
+from tinygrad_neuron import fitting
 from tinygrad_neuron.errors import DrawingError, PictureError, UnknownNameError
 from tinygrad_neuron.ops import PRIMITIVES
 from tinygrad_neuron.train import descend
@@ -320,6 +321,20 @@ def test_a_descent_has_a_page_of_its_own(tmp_path):
     assert "Not there yet after 12 updates with alpha = 8e-06" in page
     assert len(island(page)["training"]["points"]) == 13
     assert page.count('<th scope="row">') == 13 and '<div role="tablist"' not in page
+
+
+def test_a_training_in_epochs_has_a_page(tmp_path):
+    """Its losses with those of the validation, and its verdict; there are no weights to show."""
+    numbers = {"epoch": [1, 2, 3], "update": [4, 8, 12], "loss": [9.0, 3.0, 1.0]}
+    history = fitting.History(numbers | {"validation": [8.0, 4.0, 2.0]}, "budget")
+    page = export_html(history, tmp_path / "fit.html").read_text()
+    Reader(page)
+    heads = re.findall(r'<th scope="col">([^<]*)</th>', page)
+    assert heads == ["epoch", "loss J", "update", "validation"]
+    assert re.findall(r'<th scope="row">3</th><td>1</td><td>12</td><td>2</td>', page)
+    points = island(page)["training"]["points"]
+    assert points[1][0] - points[0][0] == pytest.approx(points[2][0] - points[1][0])
+    assert "Budget used up after 3 epochs" in page and island(page)["training"]["unit"] == "epoch"
 
 
 def test_a_long_descent_keeps_its_ends():

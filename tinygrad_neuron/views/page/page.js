@@ -180,7 +180,7 @@ function training(view, data, announce) {
     const [x, y] = data.points[at];
     spot.setAttribute("cx", x);
     spot.setAttribute("cy", y);
-    return `update ${at} of ${data.points.length - 1}`;
+    return `${data.unit} ${rows[at].children[0].textContent} of ${rows.at(-1).children[0].textContent}`;
   }, announce);
 }
 
