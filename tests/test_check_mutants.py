@@ -208,8 +208,7 @@ def test_right_gradients_written_by_hand_pass(name):
 PRIMITIVES = [
     p
     for p in tn.ops.PRIMITIVES
-    if "logical" not in p.name
-    and p.name not in ("stop_gradient", "magnitude")
+    if "logical" not in p.name and p.name not in ("stop_gradient", "magnitude")
 ]
 KINDS = {"": calls_of, "at kinks": kinked_calls_of, "extreme": adversarial_calls_of}
 
