@@ -11,8 +11,8 @@ from tinygrad_neuron import losses, program_of, value_and_grad
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.ops import PRIMITIVES
 from tinygrad_neuron.program import optimised, stages
-from tinygrad_neuron.program.calls import Text
 from tinygrad_neuron.program.running import runner
+from tinygrad_neuron.program.text import Text
 
 FEW = settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
 WITH_RULES = [p for p in PRIMITIVES if p.name not in RULES_THAT_LOOK]

@@ -19,10 +19,10 @@ import numpy as np
 
 from tinygrad_neuron.graph import tidy
 from tinygrad_neuron.program.blocks import blocks
-from tinygrad_neuron.program.calls import Text
 from tinygrad_neuron.program.excuses import without_excuses
 from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.program import Program
+from tinygrad_neuron.program.text import Text
 
 LIBRARIES = {
     "np": np, "math": math, "itertools": itertools, "functools": functools, "operator": operator,
