@@ -232,7 +232,7 @@ def casadi(work: Any) -> Iterator[Contender]:
     for i, x in enumerate(answers):
         buffer.set_res(i, memoryview(x))
 
-    def run(_: Any = None, kept: Any = (buffer, function)) -> None:
+    def run(_: Any = None, kept: Any = (buffer, function, places)) -> None:
         evaluate()  # on memory of the buffer's, which must not be freed
 
     def gradient() -> Any:

@@ -11,6 +11,7 @@ from test_program_source import PAIRS, assert_same_bits, expressions
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, errors, value_and_grad
 from tinygrad_neuron.containers import leaves
+from tinygrad_neuron.program import stages
 
 RNG = np.random.default_rng(1492)
 X, Y = RNG.normal(size=(7, 2)), RNG.normal(size=7)
@@ -127,6 +128,14 @@ def test_no_warning_and_infinite_slopes_excused():
 
 
 # ------------------------------------------------------------------------ large arrays
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_regions():
+    """Regions already of two blocks, so that the tests need no larger arrays."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "WORTH", 2 * stages.BLOCK)
+        yield
 
 
 def elementwise(x, y):

@@ -18,6 +18,14 @@ FEW = settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
 WITH_RULES = [p for p in PRIMITIVES if p.name not in RULES_THAT_LOOK]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def small_regions():
+    """Regions already of two blocks, so that the tests need no larger arrays."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "WORTH", 2 * stages.BLOCK)
+        yield
+
+
 def assert_runs_alike(program, inputs, rtol=1e-12):
     """The runner's answers are those of the source, in shape, dtype and number; twice."""
     run = runner(optimised(program))

@@ -84,6 +84,9 @@ class Body:
     def find_roots(self, line: Line) -> None:
         """A result may be a view of what it was made from, unless it is known to be new."""
         fresh = line.primitive.elementwise or line.primitive in FRESH
+        x = line.inputs[0]
+        if line.primitive is ops.sum_to and isinstance(x, Name):
+            fresh = line.shape != self.text.kind(x)[0]
         fresh = fresh and line.primitive not in (ops.real, ops.imag, ops.positive)
         old = {root for x in self.uses(line) for root in self.roots.get(x, {x})}
         self.roots[line.name] = {line.name} if fresh or not old else old
@@ -257,8 +260,7 @@ class Body:
             own["x"] = self.operand(line.inputs[0])
             for name, said in steps[:-1]:
                 tree = put(ast.parse(said, mode="eval").body, own)
-                called, _ = self._nested(tree, borrowed)
-                own[name] = ast.Name(called, ast.Load())
+                own[name] = self._step(tree, own.get(name), borrowed)
             tree = put(ast.parse(steps[-1][1], mode="eval").body, own)
         else:
             tree = self.tree(line)
@@ -274,6 +276,17 @@ class Body:
         self.name(line.name, kind, called)
         if line.name in self.given:
             self.said.append(f"{self.given[line.name]}[...] = {called}")
+
+    def _step(
+        self, tree: ast.expr, into: ast.expr | None, borrowed: list[tuple[str, Kind]]
+    ) -> ast.expr:
+        """A step of several: into the buffer of what it takes the place of, or into a new one."""
+        found = applied(tree)
+        if into is None or found is None:
+            return ast.Name(self._nested(tree, borrowed)[0], ast.Load())
+        given = [ast.unparse(arg) for arg in found[1]]
+        self.said.append(f"{self._np(found[0].__name__)}({', '.join([*given, ast.unparse(into)])})")
+        return into
 
     def buffers_back(self, borrowed: list[tuple[str, Kind]]) -> None:
         """Buffers of what stood inside of an expression."""

@@ -28,7 +28,9 @@ STEPS: Mapping[Any, tuple[tuple[str, str], ...]] = {
     ops.sech2: (
         ("c", "np.exp(-2.0 * np.abs(x))"),
         ("d", "1.0 + c"),
-        ("", "c * 4.0 / np.square(d)"),
+        ("d", "np.square(d)"),
+        ("c", "c * 4.0"),
+        ("", "c / d"),
     ),
     ops.sigmoid: (
         ("e", "np.exp(np.negative(np.abs(x)))"),
