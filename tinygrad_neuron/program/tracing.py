@@ -225,7 +225,7 @@ def _traced_once(
     token = _turns.set(turns)
     others = standing_in(hidden.stand_in) if hidden else nullcontext()
     try:
-        with others, recording(), np.errstate(all="ignore"), _listening() as called:
+        with others, recording(), np.errstate(all="ignore"), listening() as called:
             result = f(*rebuilt(examples, inputs.values()), **settings)
     finally:
         _turns.reset(token)
@@ -280,7 +280,7 @@ def _paths(nested: Any, stem: str) -> Iterator[str]:
 
 
 @contextmanager
-def _listening() -> Iterator[dict[Node, str]]:
+def listening(kind: type[Node] = Traced) -> Iterator[dict[Node, str]]:
     """What a person's own variables hold when their function returns: names for the lines.
 
     A profile function sees the frames; that is the one place where those names still are.
@@ -293,7 +293,7 @@ def _listening() -> Iterator[dict[Node, str]]:
             return
         given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         for name, thing in frame.f_locals.items():
-            if isinstance(thing, Traced) and name not in given and name.isidentifier():
+            if isinstance(thing, kind) and name not in given and name.isidentifier():
                 called.setdefault(thing, name)
 
     if sys.getprofile() is not None:  # somebody measures: lines without names, then
