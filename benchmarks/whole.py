@@ -212,8 +212,8 @@ def casadi(work: Any) -> Iterator[Contender]:
 
     functions = SimpleNamespace(tanh=ca.tanh, sin=ca.sin, exp=ca.exp, log1p=ca.log1p, mean=mean)
     given = [*work.parameters, *work.data]
-    if any(np.ndim(x) == 2 and np.size(x) > 100_000 for x in given):
-        raise NotImplementedError("its matrices of that size take minutes")
+    if any(np.size(x) > 1_000_000 for x in given):
+        raise NotImplementedError("arrays of that size take minutes")
     symbol = ca.MX if work.data else ca.SX
     symbols = [
         symbol.sym(f"x{i}", *np.atleast_2d(np.asarray(x).T).T.shape) for i, x in enumerate(given)

@@ -437,3 +437,18 @@ def test_complex_numbers():
     z = Value(0.5 - 1.0j)
     ours = gradients(lambda: tn.compile(f)(z), [z])
     assert_close(ours, gradients(lambda: f(z), [z]))
+
+
+# ------------------------------------------------------------------------ other backends
+
+
+def test_machine_code():
+    """By the name of the backend: the same numbers, for plain arguments and for a model."""
+    pytest.importorskip("numba")
+    both = value_and_grad(linear)
+    assert_close(tn.compile(both, backend="native")(np.ones(2), X, Y), both(np.ones(2), X, Y))
+    w = Value([1.0, -2.0])
+    loss = tn.compile(lambda x, y: linear(w, x, y), backend="native")
+    assert_close(gradients(lambda: loss(X, Y), [w]), gradients(lambda: linear(w, X, Y), [w]))
+    with pytest.raises(errors.UnsupportedError, match="threads=2"):
+        tn.compile(linear, backend="native", threads=2)
