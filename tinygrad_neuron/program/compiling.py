@@ -18,7 +18,7 @@ from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.program import Program
 from tinygrad_neuron.program.recorded import Recorder
 from tinygrad_neuron.program.surroundings import Surroundings
-from tinygrad_neuron.program.taking import Taker, as_input, described, kind_of, taker
+from tinygrad_neuron.program.taking import MISS, Taker, as_input, described, kind_of, taker
 from tinygrad_neuron.program.tracing import program_with_leaves
 
 Function = Callable[..., Any]
@@ -88,13 +88,11 @@ class Compiled:
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
-        if not settings and not graph.pauses and self._surroundings.same():
+        if not settings and not graph.pauses:
             for known in self._recent:
-                inputs = known.take(args)
-                if inputs is not None:
-                    if known.leaves:
-                        return known.record((*inputs, *known.leaves))
-                    return known.run(*inputs)
+                answer = known.take(args)
+                if answer is not MISS:
+                    return answer
         return self._at_large(args, settings)
 
     def _at_large(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
@@ -134,11 +132,12 @@ class Compiled:
         program, hidden = program_with_leaves(f, given)
         program = optimised(program)
         run = self._backend(program)
+        record = Recorder(program, run, self._backend)
         known = _Known(
-            take=taker(given),
+            take=taker(given, self._surroundings, record.with_leaves(hidden) if hidden else run),
             run=run,
             leaves=hidden,
-            record=Recorder(program, run, self._backend),
+            record=record,
             real=not any(np.dtype(x).kind == "c" for x in dtypes_in(program)),
             inputs={x.name: described(x) for x in program.inputs},
         )

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinygrad_neuron.batching import one_batch
 from tinygrad_neuron.containers import leaves, mapped, parts, rebuilt
 from tinygrad_neuron.errors import OURS, LeftGraphError, TraceError, name_of
 from tinygrad_neuron.graph import (
@@ -226,7 +225,7 @@ def _traced_once(
     token = _turns.set(turns)
     others = standing_in(hidden.stand_in) if hidden else nullcontext()
     try:
-        with others, one_batch(), recording(), np.errstate(all="ignore"), listening() as called:
+        with others, recording(), np.errstate(all="ignore"), listening() as called:
             result = f(*rebuilt(examples, inputs.values()), **settings)
     finally:
         _turns.reset(token)
