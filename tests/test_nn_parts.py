@@ -97,6 +97,50 @@ def test_the_order_does_not_depend_on_hashes():
     assert len(said) == 1
 
 
+LEAVES = st.one_of(
+    st.builds(lambda x: Value(x), st.floats(-1, 1)),
+    st.builds(lambda n: np.arange(float(n)), st.integers(0, 3)),
+    st.builds(np.random.default_rng, st.integers(0, 9)),
+    st.none() | st.text(max_size=3) | st.integers(),
+)
+KEYS = st.text(max_size=3) | st.integers()
+
+
+def holding(parts):
+    """A module with these attributes."""
+    module = nn.Module()
+    vars(module).update(parts)
+    return module
+
+
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(KEYS, inner, max_size=3)
+        | st.dictionaries(st.from_regex("[a-z]{1,3}", fullmatch=True), inner).map(holding)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["w", "deep", "also"]), TREES))
+def test_a_name_leads_to_what_it_names(tree):
+    """In whatever modules and containers it is kept; and loading a state changes no bit."""
+    model = holding(tree)
+    state = model.state()
+    for name, array in state.items():
+        kept = eval(f"model.{name}", {"model": model})
+        assert isinstance(kept, Value | np.ndarray | np.random.Generator)
+        if isinstance(kept, Value):
+            np.testing.assert_array_equal(kept.data, array)
+            kept.data += 1.0
+    model.load(state)
+    for name, array in model.state().items():
+        np.testing.assert_array_equal(array, state[name])
+
+
 def test_dataclasses_and_cycles_are_walked():
     """A record of weights is a container; a module that knows its owner is entered once."""
 
