@@ -138,6 +138,10 @@ def test_a_move_is_a_pure_function(kind, gradient):
         assert json.dumps(memory, default=np.ndarray.tolist) == kept[0]
         np.testing.assert_array_equal(g, kept[1])
         memory = first[1]
+        told = json.dumps(memory, default=np.ndarray.tolist)
+        g += 1.0  # whoever owns the gradient may go on writing on it
+        first[0][...] = 7.0
+        assert json.dumps(memory, default=np.ndarray.tolist) == told
     assert optimiser.memory == [None]
 
 
