@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # and inside a folder (ops, lesson) from its neighbours as long as no circle closes
 LAYERS = (
     {"errors"},
-    {"containers", "literals"},
+    {"containers", "literals", "modes"},
     {"graph"},
     {"ops", "floats"},
     {"fft", "linalg", "checkpointing", "hooks"},

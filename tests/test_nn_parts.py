@@ -373,11 +373,11 @@ def test_running_means_approach_those_of_the_batches():
         for _ in range(5):
             norm(ROWS.reshape(2, 3, 3))
     left = 0.8**5
-    np.testing.assert_allclose(norm.mean, (1 - left) * ROWS.mean(0), rtol=1e-13)
+    np.testing.assert_allclose(norm.mean.value.data, (1 - left) * ROWS.mean(0), rtol=1e-13)
     wanted = left + (1 - left) * ROWS.var(0, ddof=1)
-    np.testing.assert_allclose(norm.variance, wanted, rtol=1e-13)
+    np.testing.assert_allclose(norm.variance.value.data, wanted, rtol=1e-13)
     y = norm(ROWS[:1]).data
-    kept = (ROWS[:1] - norm.mean) / np.sqrt(norm.variance + 1e-5)
+    kept = (ROWS[:1] - norm.mean.value.data) / np.sqrt(norm.variance.value.data + 1e-5)
     np.testing.assert_allclose(y, kept, rtol=1e-13)
 
 
@@ -391,8 +391,8 @@ def test_norms_agree_with_pytorch(part):
     with nn.training():
         y = norm(x)
     if part == "batch_norm":
-        np.testing.assert_allclose(norm.mean, TORCH[part]["mean"], rtol=1e-12)
-        np.testing.assert_allclose(norm.variance, TORCH[part]["variance"], rtol=1e-12)
+        np.testing.assert_allclose(norm.mean.value.data, TORCH[part]["mean"], rtol=1e-12)
+        np.testing.assert_allclose(norm.variance.value.data, TORCH[part]["variance"], rtol=1e-12)
     if part == "batch_norm_after":
         y = norm(x)
     y.backward(g)
@@ -573,7 +573,7 @@ def test_one_row_has_no_spread_to_train_on():
     norm = nn.BatchNorm(3)
     with nn.training(), pytest.raises(LayerError, match="1 row to train on"):
         norm(ROWS[:1])
-    np.testing.assert_array_equal(norm.mean, 0.0)
+    np.testing.assert_array_equal(norm.mean.value.data, 0.0)
     assert norm(ROWS[:1]).shape == (1, 3)
 
 

@@ -1,15 +1,13 @@
 """What has parameters: found in its attributes, in the order in which they were assigned.
 
 A module is any object that holds Values and is called like a function. What it has learnt is found
-by looking: a leaf `Value` is a parameter, an array is a number that is kept but not learnt (a
+by looking: a leaf `Value` is a parameter, what is `Kept` and an array are kept but not learnt (a
 running mean), a `Generator` is where its random numbers come from. They are called what a person
 would type to reach them: `layers[0].w`.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Set as AbstractSet
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
 from typing import Any, Self
 
 import numpy as np
@@ -21,34 +19,26 @@ from tinygrad_neuron.value import Value
 
 State = dict[str, Array]
 
-_training: ContextVar[bool] = ContextVar("training", default=False)
 
+class Kept:
+    """A number or an array that a model keeps and does not learn, such as a running mean.
 
-@contextmanager
-def training() -> Iterator[None]:
-    """A block in which a model learns: `Dropout` drops, `BatchNorm` looks at the batch.
+    `value` is a Value like a weight, and belongs to the state as one does; it is no parameter. An
+    array would do as well, but a compiled function reads Values anew at each call, and takes an
+    array for what it was.
 
-    Everywhere else a model predicts, and says the same of the same row whenever it is asked. Only
-    this thread and context train; blocks nest.
-
-    >>> from tinygrad_neuron.nn import Dropout
-    >>> drop = Dropout(0.5, rng=0)
-    >>> with training():
-    ...     drop([1.0, 1.0, 1.0, 1.0])
-    Value([2.0, 0.0, 0.0, 0.0])
-    >>> drop([1.0, 1.0, 1.0, 1.0])
-    Value([1.0, 1.0, 1.0, 1.0])
+    >>> class Counting(Module):
+    ...     def __init__(self):
+    ...         self.calls = Kept(0.0)
+    >>> Counting().parameters(), Counting().state()
+    ([], {'calls': array(0.)})
     """
-    token = _training.set(True)
-    try:
-        yield
-    finally:
-        _training.reset(token)
 
+    def __init__(self, data: Any) -> None:
+        self.value = Value(data)
 
-def in_training() -> bool:
-    """Whether this is inside `training()`, for a module of one's own."""
-    return _training.get()
+    def __repr__(self) -> str:
+        return f"Kept({self.value})"
 
 
 class Module:
@@ -73,7 +63,7 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """Everything that can be learnt, always in the same order."""
-        return [kept for kept in named(self).values() if isinstance(kept, Value)]
+        return [p for _, p in _found(self) if isinstance(p, Value)]
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero, before the next `backward()`."""
@@ -90,7 +80,7 @@ class Module:
     def load(self, state: Mapping[str, Array]) -> None:
         """Take over a state, bit for bit: afterwards `state()` is what was given.
 
-        A parameter takes the precision that is given, an array keeps its own. Raises `StateError`
+        A Value takes the precision that is given, an array keeps its own. Raises `StateError`
         (TN185), which names the entry that is missing, too many or of another shape or kind; then
         nothing was changed.
         """
@@ -111,18 +101,22 @@ class Module:
 
 
 def named(module: Module) -> dict[str, Any]:
-    """Every parameter, array and generator of a module, each once, by its first name."""
+    """Every Value, array and generator that a module keeps, each once, by its first name."""
+    return {name: kept.value if isinstance(kept, Kept) else kept for name, kept in _found(module)}
+
+
+def _found(module: Module) -> Iterable[tuple[str, Any]]:
     found: dict[int, tuple[str, Any]] = {}
     for name, kept in _walk("", module, ()):
         found.setdefault(id(kept), (name, kept))
-    return dict(found.values())
+    return found.values()
 
 
 def _walk(name: str, thing: Any, above: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
     """What is kept in a thing, in order; what holds itself is not entered twice."""
     if isinstance(thing, Value):
         yield from _parameter(name, thing)
-    elif isinstance(thing, np.ndarray | np.random.Generator):
+    elif isinstance(thing, np.ndarray | Kept | np.random.Generator):
         yield name, thing
     elif not any(thing is each for each in above):
         for end, part in _held(name, thing):
@@ -145,7 +139,7 @@ def _held(name: str, thing: Any) -> Iterator[tuple[str, Any]]:
     """What a module or a container holds, each with how it is reached from there."""
     if isinstance(thing, Module):
         return ((f".{key}", part) for key, part in vars(thing).items())
-    if isinstance(thing, AbstractSet) and any(isinstance(x, Value | Module) for x in thing):
+    if isinstance(thing, AbstractSet) and any(isinstance(x, Value | Kept | Module) for x in thing):
         raise StateError(
             f"{name} is a set, and what it holds has no order.",
             why="The parameters would come in another order each time the program runs.",
