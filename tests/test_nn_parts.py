@@ -48,8 +48,8 @@ NAMES = [
     "drop.rng",
     "norm.w",
     "norm.b",
-    "norm.mean",
-    "norm.variance",
+    "norm.mean.value",
+    "norm.variance.value",
 ]
 
 
@@ -72,7 +72,11 @@ def test_parameters_come_in_the_order_of_attributes_and_containers():
     """Each once, under the name a person would type to reach it."""
     block = Block()
     assert list(block.state()) == NAMES
-    learnt = [n for n in NAMES if n not in ("counts", "drop.rng", "norm.mean", "norm.variance")]
+    learnt = [
+        n
+        for n in NAMES
+        if n not in ("counts", "drop.rng", "norm.mean.value", "norm.variance.value")
+    ]
     for name, p in zip(learnt, block.parameters(), strict=True):
         assert eval(f"block.{name}") is p
 
@@ -99,6 +103,7 @@ def test_the_order_does_not_depend_on_hashes():
 
 LEAVES = st.one_of(
     st.builds(lambda x: Value(x), st.floats(-1, 1)),
+    st.builds(nn.Kept, st.floats(-1, 1)),
     st.builds(lambda n: np.arange(float(n)), st.integers(0, 3)),
     st.builds(np.random.default_rng, st.integers(0, 9)),
     st.none() | st.text(max_size=3) | st.integers(),
@@ -228,7 +233,7 @@ def test_every_generator_of_numpy_can_be_kept(kind):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda s: s.pop("norm.mean"), r"missing: norm\.mean"),
+        (lambda s: s.pop("norm.mean.value"), r"missing: norm\.mean"),
         (lambda s: s.update(w=np.ones(2)), r"not in the model: w\)"),
         (lambda s: s.update({"scale": np.ones(1)}), r"scale has shape \(\), float64; .*\(1,\)"),
         (lambda s: s.update({"first.w": np.ones((4, 3), int)}), r"first\.w .* int64"),

@@ -8,6 +8,7 @@ would type to reach them: `layers[0].w`.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from tinygrad_neuron.value import Value
 State = dict[str, Array]
 
 
+@dataclass(eq=False)
 class Kept:
     """A number or an array that a model keeps and does not learn, such as a running mean.
 
@@ -31,14 +33,14 @@ class Kept:
     ...     def __init__(self):
     ...         self.calls = Kept(0.0)
     >>> Counting().parameters(), Counting().state()
-    ([], {'calls': array(0.)})
+    ([], {'calls.value': array(0.)})
     """
 
-    def __init__(self, data: Any) -> None:
-        self.value = Value(data)
+    value: Any
 
-    def __repr__(self) -> str:
-        return f"Kept({self.value})"
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, Value):
+            self.value = Value(self.value)
 
 
 class Module:
@@ -116,8 +118,10 @@ def _walk(name: str, thing: Any, above: tuple[Any, ...]) -> Iterator[tuple[str, 
     """What is kept in a thing, in order; what holds itself is not entered twice."""
     if isinstance(thing, Value):
         yield from _parameter(name, thing)
-    elif isinstance(thing, np.ndarray | Kept | np.random.Generator):
+    elif isinstance(thing, np.ndarray | np.random.Generator):
         yield name, thing
+    elif isinstance(thing, Kept):
+        yield f"{name}.value", thing
     elif not any(thing is each for each in above):
         for end, part in _held(name, thing):
             yield from _walk((name + end).removeprefix("."), part, (*above, thing))
