@@ -8,7 +8,6 @@ would type to reach them: `layers[0].w`.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -19,28 +18,6 @@ from tinygrad_neuron.graph import Array, tidy
 from tinygrad_neuron.value import Value
 
 State = dict[str, Array]
-
-
-@dataclass(eq=False)
-class Kept:
-    """A number or an array that a model keeps and does not learn, such as a running mean.
-
-    `value` is a Value like a weight, and belongs to the state as one does; it is no parameter. An
-    array would do as well, but a compiled function reads Values anew at each call, and takes an
-    array for what it was.
-
-    >>> class Counting(Module):
-    ...     def __init__(self):
-    ...         self.calls = Kept(0.0)
-    >>> Counting().parameters(), Counting().state()
-    ([], {'calls.value': array(0.)})
-    """
-
-    value: Any
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.value, Value):
-            self.value = Value(self.value)
 
 
 class Module:
@@ -99,6 +76,27 @@ class Module:
         return self
 
 
+class Kept(Module):
+    """A number or an array that a model keeps and does not learn, such as a running mean.
+
+    `value` is a Value like a weight, and belongs to the state as one does; it is no parameter. An
+    array would do as well, but a compiled function reads Values anew at each call, and takes an
+    array for what it was.
+
+    >>> class Counting(Module):
+    ...     def __init__(self):
+    ...         self.calls = Kept(0.0)
+    >>> Counting().parameters(), Counting().state()
+    ([], {'calls.value': array(0.)})
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.value = Value(data)
+
+    def __repr__(self) -> str:
+        return f"Kept({self.value})"
+
+
 # ------------------------------------------------------------------------------ what is held
 
 
@@ -121,7 +119,7 @@ def _walk(name: str, thing: Any, above: tuple[Any, ...]) -> Iterator[tuple[str, 
     elif isinstance(thing, np.ndarray | np.random.Generator):
         yield name, thing
     elif isinstance(thing, Kept):
-        yield f"{name}.value", thing
+        yield f"{name}.value".removeprefix("."), thing
     elif not any(thing is each for each in above):
         for end, part in _held(name, thing):
             yield from _walk((name + end).removeprefix("."), part, (*above, thing))
@@ -143,7 +141,7 @@ def _held(name: str, thing: Any) -> Iterator[tuple[str, Any]]:
     """What a module or a container holds, each with how it is reached from there."""
     if isinstance(thing, Module):
         return ((f".{key}", part) for key, part in vars(thing).items())
-    if isinstance(thing, AbstractSet) and any(isinstance(x, Value | Kept | Module) for x in thing):
+    if isinstance(thing, AbstractSet) and any(isinstance(x, Value | Module) for x in thing):
         raise StateError(
             f"{name} is a set, and what it holds has no order.",
             why="The parameters would come in another order each time the program runs.",

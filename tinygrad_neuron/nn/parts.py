@@ -87,7 +87,7 @@ class BatchNorm(Module):
     ...     norm([[1.0, 10.0], [3.0, 30.0]])[1].round(3)
     Value([1.0, 1.0])
     >>> norm.mean
-    Kept(value=Value([0.2, 2.0]))
+    Kept([0.2, 2.0])
 
     The running variance is the unbiased one, over N - 1. Both are kept in float64 and belong to the
     `state()`. Parameters: w, which starts at 1, and b, which starts at 0. Raises `LayerError`
