@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, nn, no_grad
-from tinygrad_neuron.errors import ImmutableError, LayerError, StateError
+from tinygrad_neuron.errors import ImmutableError, LayerError, StateError, TraceError
 
 TORCH = json.loads(torch_figures.FILE.read_text())["layers"]
 ROWS = np.random.default_rng(3).normal(1.0, 2.0, (6, 3))
@@ -348,6 +348,18 @@ def test_a_dropout_inside_a_checkpoint_is_refused_or_right():
         y = tn.checkpoint(lambda x: drop(x) * x)(x)
     with pytest.raises(tn.errors.RecomputedError):
         y.sum().backward()
+
+
+def test_what_trains_is_no_program():
+    """It draws numbers or moves running means; what predicts does neither."""
+    for part in (nn.BatchNorm(3), nn.Dropout(0.5, rng=0)):
+        before = part.state()
+        with nn.training(), pytest.raises(TraceError):
+            tn.program_of(part)(ROWS)
+        if isinstance(part, nn.BatchNorm):
+            np.testing.assert_array_equal(part.mean.value.data, before["mean.value"])
+    dropped = tn.program_of(nn.Dropout(0.5, rng=0))(ROWS)
+    np.testing.assert_array_equal(dropped.run(ROWS + 1.0), ROWS + 1.0)
 
 
 # ------------------------------------------------------------------------------ norms, rows

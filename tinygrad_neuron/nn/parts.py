@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import LayerError
-from tinygrad_neuron.graph import Array, dtype_of, only
+from tinygrad_neuron.errors import LayerError, TraceError
+from tinygrad_neuron.graph import Array, dtype_of, is_traced, only
 from tinygrad_neuron.modes import in_training
 from tinygrad_neuron.nn.initialisers import Seed
 from tinygrad_neuron.nn.module import Kept, Module
@@ -114,6 +114,12 @@ class BatchNorm(Module):
 
     def _of_batch(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance of the batch, which are remembered as well."""
+        if is_traced(x):
+            raise TraceError(
+                f"{self.name or 'the normalisation'} moves its running means while it trains.",
+                why="A program computes results, and leaves everything else as it is.",
+                hint="call the function as it is while training, and compile it for predicting",
+            )
         count = int(np.prod(x.shape[:-1]))
         if count < 2:
             raise LayerError(
