@@ -362,6 +362,26 @@ def test_what_trains_is_no_program():
     np.testing.assert_array_equal(dropped.run(ROWS + 1.0), ROWS + 1.0)
 
 
+def test_a_compiled_model_knows_whether_it_trains():
+    """Compiled for predicting, it reads the running means anew; it is not used for training."""
+    norm = nn.BatchNorm(3)
+    compiled = tn.compile(lambda x: (norm(x) ** 2).sum())
+    for _ in range(3):
+        with tn.no_grad():
+            assert compiled(ROWS).item() == pytest.approx((norm(ROWS) ** 2).sum().item(), rel=1e-12)
+        with nn.training():
+            norm(ROWS)
+            with pytest.raises(TraceError, match="running means while it trains"):
+                compiled(ROWS)
+
+    doubled = tn.compile(lambda x: 2.0 * x if nn.in_training() else x)
+    for _ in range(2):
+        with nn.training():
+            assert doubled(3.0) == 6.0
+        assert doubled(3.0) == 3.0
+    assert len(doubled.traces) == 2
+
+
 # ------------------------------------------------------------------------------ norms, rows
 
 
