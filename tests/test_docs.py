@@ -137,6 +137,13 @@ def test_the_code_of_a_page_runs(page):
     run_page(page.read_text(), str(page))
 
 
+@pytest.mark.parametrize("page", sorted(DOCS.glob("examples/*.md")), ids=lambda page: page.name)
+def test_an_example_states_what_it_reaches(page):
+    """Each page measures its network, and fails where the number is not what it says."""
+    code = [block.code for block in blocks(page.read_text()) if block.language == "{code-cell}"]
+    assert re.search(r"^assert \w+ [<>]", "\n".join(code), re.M)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_terminal_prints_what_a_page_shows(page, tmp_path):
     """The output printed on a page is the output of the command above it."""

@@ -13,6 +13,7 @@ import numpy as np
 from tinygrad_neuron import graph
 from tinygrad_neuron.containers import leaves, mapped
 from tinygrad_neuron.graph import Node, has_stand_ins
+from tinygrad_neuron.modes import in_training
 from tinygrad_neuron.program.backends import Backend, backend_called
 from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.program import Program
@@ -83,13 +84,13 @@ class Compiled:
         self.traces: list[Trace] = []
         self._backend = backend
         self._known: dict[Any, _Known] = {}
-        self._recent: tuple[_Known, ...] = ()
+        self._recent: dict[bool, tuple[_Known, ...]] = {False: (), True: ()}  # by `in_training()`
         self._surroundings = Surroundings(f)
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         if not settings and not graph.pauses:
-            for known in self._recent:
+            for known in self._recent[in_training()]:
                 answer = known.take(args)
                 if answer is not MISS:
                     return answer
@@ -112,17 +113,18 @@ class Compiled:
 
     def _for(self, given: tuple[Any, ...], settings: bool) -> _Known:
         """The program for such arguments, made now if there is none."""
-        key = settings, tuple(map(kind_of, given))
+        training = in_training()
+        key = settings, training, tuple(map(kind_of, given))
         with self._lock:
             changed = "" if self._surroundings.same() else self._surroundings.change()
             if changed:
-                self._known, self._recent = {}, ()
+                self._known, self._recent = {}, {False: (), True: ()}
             if key not in self._known:
                 self._known[key] = self._traced(given, settings, changed)
             known = self._known[key]
             if known.real and not settings:
-                others = (x for x in self._recent if x is not known)
-                self._recent = (known, *others)[:RECENT]
+                others = (x for x in self._recent[training] if x is not known)
+                self._recent[training] = (known, *others)[:RECENT]
         return known
 
     def _traced(self, given: tuple[Any, ...], settings: bool, changed: str) -> _Known:
