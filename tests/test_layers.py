@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # and inside a folder (ops, lesson) from its neighbours as long as no circle closes
 LAYERS = (
     {"errors"},
-    {"containers", "literals"},
+    {"containers", "literals", "showing"},
     {"graph"},
     {"ops", "floats"},
     {"fft", "linalg", "checkpointing", "hooks"},
@@ -38,7 +38,16 @@ LAYERS = (
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # what a person may lack: imported where it is used, so that its absence can be explained
-OPTIONAL = {"hypothesis", "matplotlib", "pygraphviz", "rich", "sklearn", "tqdm"}
+OPTIONAL = {
+    "hypothesis",
+    "anywidget",
+    "matplotlib",
+    "pygraphviz",
+    "rich",
+    "sklearn",
+    "tqdm",
+    "traitlets",
+}
 
 Sources = dict[str, str]
 

@@ -308,6 +308,9 @@ if TYPE_CHECKING:
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import program_of as program_of
     from tinygrad_neuron.views import trace_of as trace_of
+    from tinygrad_neuron.views.lab import lab_of as lab_of
+    from tinygrad_neuron.views.notebook import show as show, widget as widget
+    from tinygrad_neuron.views.page import export_html as export_html
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
@@ -327,6 +330,11 @@ _WHERE = {
     "trace_of": "views",
     "teaching": "diagnosis",
     "LearningWarning": "diagnosis",
+    "export_html": "views.page",
+    "lab_of": "views.lab",
+    "show": "views.notebook",
+    "widget": "views.notebook",
+    "load_ipython_extension": "views.notebook",
 }
 
 

@@ -265,6 +265,28 @@ class DrawingError(TinygradNeuronError, ValueError):
     code = "TN176"
 
 
+class MissingExtraError(TinygradNeuronError, ImportError):
+    """Something that needs a library which is not installed."""
+
+    code = "TN180"
+
+    @classmethod
+    def of(cls, library: str, extra: str, what: str) -> "MissingExtraError":
+        """What needs the library, and the extra of this package that brings it."""
+        return cls(
+            f"{what} needs {library}, which is not installed.",
+            why="This package itself needs NumPy only; what not everybody uses is an extra.",
+            hint=f"pip install 'tinygrad_neuron[{extra}]'   or   pip install {library}",
+            extra=extra,
+        )
+
+
+class PictureError(TinygradNeuronError, ValueError):
+    """A picture asked of what it cannot show, or not so that a person could read it."""
+
+    code = "TN181"
+
+
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name
 
 

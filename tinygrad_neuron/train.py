@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_neuron.showing import view
 from tinygrad_neuron.value import Value
 
 Array = Any  # an ndarray of floats
@@ -86,6 +87,13 @@ class History:
         length = length[np.isfinite(measured)]
         measured = measured[np.isfinite(measured)]
         return float(max(measured[length >= SHORT**2 * length.max(initial=0.0)], default=math.nan))
+
+    def plot(self, *, path: Any = None) -> Any:
+        """The losses as a Matplotlib figure, written to a file too where one is named."""
+        return view("plots", "loss_curve")(self, path=path)
+
+    def _repr_html_(self) -> str:
+        return str(view("histories", "html")(self))
 
 
 @dataclass(frozen=True)

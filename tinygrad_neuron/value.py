@@ -41,6 +41,7 @@ from tinygrad_neuron.graph import (
 from tinygrad_neuron.hooks import Look, on_grad
 from tinygrad_neuron.numpy_functions import call_function, call_ufunc
 from tinygrad_neuron.ops.indexing import At, plain_index
+from tinygrad_neuron.showing import view
 
 SCALARS = (float, complex)  # what a single number of full precision is inside
 
@@ -505,6 +506,9 @@ class Value(Node):
 
     def __str__(self) -> str:
         return _text(self._data)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return view("notebook", "mimebundle")(self, include, exclude)
 
     def __format__(self, spec: str) -> str:
         if not self.shape:

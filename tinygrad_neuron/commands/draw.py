@@ -11,6 +11,7 @@ from tinygrad_neuron.lesson.mistakes import UsageError
 from tinygrad_neuron.lesson.text import PLAIN, Look, words
 from tinygrad_neuron.views.dot import dot
 from tinygrad_neuron.views.layout import ENGINES
+from tinygrad_neuron.views.page import page_of
 from tinygrad_neuron.views.svg import svg
 from tinygrad_neuron.views.trace import Trace
 from tinygrad_neuron.views.tree import ASCII, LINES, tree
@@ -30,7 +31,11 @@ def _dot(trace: Trace, options: Options) -> str:
     return dot(trace, hide_constants=options.hide_constants)
 
 
-FORMATS: Mapping[str, Draw] = {"text": _text, "svg": _svg, "dot": _dot}
+def _html(trace: Trace, options: Options) -> str:
+    return page_of(trace)
+
+
+FORMATS: Mapping[str, Draw] = {"text": _text, "svg": _svg, "dot": _dot, "html": _html}
 ENDINGS = {".txt": "text", ".gv": "dot", **{f".{name}": name for name in FORMATS if name != "text"}}
 
 

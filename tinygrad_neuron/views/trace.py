@@ -70,6 +70,7 @@ def trace_of(
     history: History | None = None,
     errors: Sequence[float] | None = None,
     names: Mapping[str, Any] | None = None,
+    backward: bool = True,
 ) -> Trace:
     """A run as data: how a result was computed, and how its gradient was.
 
@@ -77,6 +78,8 @@ def trace_of(
     leaves are learnable, as Values or by name; otherwise all of them are. With `alpha` the trace
     ends with one update of each. `history` is a descent to be shown beside it, with the `errors` of
     its steps. What has no name is called as the caller's variable that holds it, or as in `names`.
+    With `backward=False` nothing is swept: the trace has the gradients that `backward()` left, and
+    `what` may be an array.
 
     >>> w, x = Value(3.0, name="w"), Value(2.0, name="x")
     >>> trace = trace_of((w * x - 5.0) ** 2, wrt=[w])
@@ -90,8 +93,9 @@ def trace_of(
     known = _Known(names if names is not None else _variables())
     with np.errstate(all="ignore"):
         result = what if isinstance(what, Node) else _run(what, args, known)
-        writer = _Writer(result, known, wrt)
-        return writer.trace(alpha, None if history is None else _history(history, errors, writer))
+        writer = _Writer(result, known, wrt, backward)
+        told = None if history is None else recorded(history, writer.weight_names(), errors)
+        return writer.trace(alpha, told)
 
 
 def save(trace: Trace, path: str | Path) -> None:
@@ -250,7 +254,9 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
 class _Writer:
     """One graph on its way to a trace."""
 
-    def __init__(self, result: Node, known: _Known, wrt: Iterable[Node | str] | None) -> None:
+    def __init__(
+        self, result: Node, known: _Known, wrt: Iterable[Node | str] | None, backward: bool
+    ) -> None:
         self.result, self.known = result, known
         result.only()  # raises TN105 for a batch
         self.graph = history(result)
@@ -262,8 +268,8 @@ class _Writer:
         self.nodes: list[dict[str, Any]] = []
         self.learnable = self._learnable(wrt)
         self.reaching = self._reaching()
-        self.seed = seed_for(result)
-        self.owed = sweep(result, self.seed)
+        self.seed = seed_for(result) if backward else None
+        self.owed = sweep(result, self.seed) if backward else self._left()
         self._number_nodes()
 
     def _refuse_checkpoints(self) -> None:
@@ -286,6 +292,10 @@ class _Writer:
             if x is wanted or (isinstance(wanted, str) and self.known.of(x) == wanted):
                 return x
         raise _no_path(wanted, [self.known.of(x) or "an unnamed leaf" for x in leaves])
+
+    def _left(self) -> dict[Node, Array]:
+        """What `backward()` left on the nodes, if it was called."""
+        return {node: node.gradient for node in self.graph if node.gradient is not None}
 
     def _reaching(self) -> set[Node]:
         """The nodes that a learnable one has a say in."""
@@ -409,6 +419,10 @@ class _Writer:
 
     def _backward(self) -> Iterator[dict[str, Any]]:
         """The seed and, youngest first, what each node hands on: the engine's sweep told."""
+        if self.seed is None:
+            for node, g in self.owed.items():
+                self.nodes[self.ids[node]]["gradient"] = encoded(g)
+            return
         yield {"kind": "seed", "node": self.ids[self.result], "value": encoded(self.seed)}
         owed, got = self.owed, {self.result: self.seed}
         ways = [node for node in owed if node in self.reaching]
@@ -461,9 +475,19 @@ class _Writer:
             "new": encoded(node._data - alpha * gradient),
         }
 
+    def weight_names(self) -> list[str]:
+        """A name for each number that is learnt: w1, or W[0, 2] of an array."""
+        names = []
+        for node in self.learnable:
+            name = self.names[node]
+            if not node.shape:
+                names.append(name)
+            names += [f"{name}[{', '.join(map(str, at))}]" for at in np.ndindex(node.shape) if at]
+        return names
+
     def _nudges(self) -> Iterator[dict[str, Any]]:
         """What becomes of the result when one weight is moved a little: foretold, and measured."""
-        numbers = [node for node in self.learnable if type(node._data) is float]
+        numbers = [node for node in self.learnable if type(node._data) is float and self.seed]
         for node in numbers[:NUDGED]:
             moved = self._again(node, node._data + NUDGE)
             yield {
@@ -548,12 +572,18 @@ def _summed(stretched: tuple[int, ...], shape: tuple[int, ...]) -> str:
 # ------------------------------------------------------------------------------------- a descent
 
 
-def _history(history: History, errors: Sequence[float] | None, writer: _Writer) -> dict[str, Any]:
-    """A descent as data: one record for each moment, and the verdict."""
+def recorded(
+    history: History, names: Sequence[str] = (), errors: Sequence[float] | None = None
+) -> dict[str, Any]:
+    """A descent as data: one record for each moment, and the verdict.
+
+    The weights are called w[0], w[1], ... where the names are not theirs.
+    """
     verdict = judge(history)
+    count = len(history.first.weights)
     return {
         "alpha": history.alpha,
-        "names": _weight_names(writer),
+        "names": list(names) if len(names) == count else [f"w[{i}]" for i in range(count)],
         "steps": [
             {
                 "step": step,
@@ -575,17 +605,6 @@ def _history(history: History, errors: Sequence[float] | None, writer: _Writer) 
             "factor": _number(verdict.factor),
         },
     }
-
-
-def _weight_names(writer: _Writer) -> list[str]:
-    """A name for each number that is learnt: w1, or W[0, 2] of an array."""
-    names = []
-    for node in writer.learnable:
-        name = writer.names[node]
-        if not node.shape:
-            names.append(name)
-        names += [f"{name}[{', '.join(map(str, at))}]" for at in np.ndindex(node.shape) if at]
-    return names
 
 
 # ------------------------------------------------------------------------------------- validation
