@@ -208,7 +208,7 @@ def _zero_factor(trace: Trace, leaf: dict[str, Any], slope: str, width: int) -> 
 
 
 def _broken(line: str, width: int) -> str:
-    """A long line broken between the sides of an equation; between factors where one is too long."""
+    """A long line broken between the sides of an equation; inside one only where it is too long."""
     sides = []
     for side in line.split(" = "):
         kept = side.replace(" ", "\xa0")
