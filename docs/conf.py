@@ -65,6 +65,7 @@ html_theme_options = {
         "operations": [],
         "errors": [],
         "numpy": [],
+        "examples/*": [],
     },
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -65,4 +65,4 @@ def test_no_line_joins_fewer_than_two_numbers(losses):
 )
 def test_a_verdict_is_one_sentence(found, said):
     """What happened, and the numbers that explain it where there are some."""
-    assert histories.verdict(found) == said
+    assert str(found) == said

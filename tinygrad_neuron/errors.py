@@ -40,7 +40,7 @@ def place(frame: FrameType | None) -> str:
 def name_of(thing: object, otherwise: str = "the Value") -> str:
     """What the person calls this Value: its own name, else the variable that holds it."""
     named = getattr(thing, "name", None)
-    if isinstance(named, str):
+    if isinstance(named, str) and not hasattr(thing, "__dask_graph__"):  # whose name is a hash
         return named
     frame = None if isinstance(thing, int | float | str) else caller()  # they are shared by all
     for scope in (frame.f_locals, frame.f_globals) if frame else ():
@@ -215,10 +215,50 @@ class LossCheckError(TinygradNeuronError, AssertionError):
     code = "TN145"
 
 
+class ModelFileError(TinygradNeuronError, ValueError):
+    """A file that does not hold the model, the neuron or the training that it should."""
+
+    code = "TN143"
+
+
+class TrainingDataError(TinygradNeuronError, ValueError):
+    """Examples that a model cannot be fitted to: none, too few, or not as many as targets."""
+
+    code = "TN190"
+
+
+class NonFiniteError(TinygradNeuronError, ArithmeticError):
+    """A training whose loss is no longer a number: `history` tells the way there.
+
+    The model has the weights with which the loss was last finite.
+    """
+
+    code = "TN191"
+    history: Any = None
+
+
+class CheckpointError(TinygradNeuronError, ValueError):
+    """A checkpoint of another training than the one that is to go on."""
+
+    code = "TN192"
+
+
+class NotSavableError(TinygradNeuronError, TypeError):
+    """Something that a file cannot hold, because only running code could bring it back."""
+
+    code = "TN193"
+
+
 class DescentError(TinygradNeuronError, ValueError):
     """A descent that would lead nowhere: nothing to move, or no step to move it by."""
 
     code = "TN136"
+
+
+class StateError(TinygradNeuronError, ValueError):
+    """A state that cannot be taken, or that belongs to another model or optimiser."""
+
+    code = "TN185"
 
 
 class RecomputedError(TinygradNeuronError, RuntimeError):
@@ -285,6 +325,12 @@ class PictureError(TinygradNeuronError, ValueError):
     """A picture asked of what it cannot show, or not so that a person could read it."""
 
     code = "TN181"
+
+
+class PartitionError(TinygradNeuronError, ValueError):
+    """Data in partitions that cannot be learnt from partition by partition."""
+
+    code = "TN200"
 
 
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name

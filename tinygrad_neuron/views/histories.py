@@ -1,12 +1,13 @@
 """A descent at a glance: its verdict, its losses as a small line, and its steps as a table."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
 
-from tinygrad_neuron.train import History, Moment, Verdict, judge
+from tinygrad_neuron.course import Course
+from tinygrad_neuron.train import History, Moment
 
 MILESTONES = 8  # rows of the table at most
 SHOWN = 4  # weights of a row
@@ -14,34 +15,11 @@ WIDTH, HEIGHT = 240, 40  # of the sparkline
 POINTS = 120  # in it
 
 
-def html(history: History) -> str:
+def html(course: Course) -> str:
     """What a notebook shows: no style sheet and no script, so that every viewer keeps it."""
-    return "".join(
-        [
-            f"<div><p><strong>{escape(verdict(judge(history)))}</strong></p>",
-            sparkline([moment.loss for moment in history.moments]),
-            _table(history),
-            "</div>",
-        ]
-    )
-
-
-def verdict(found: Verdict) -> str:
-    """How a descent ended, in one sentence with its numbers.
-
-    >>> verdict(Verdict("diverging", 2, 0.001, 220960.0))
-    'diverging after 2 updates: alpha = 0.001 is 110.5 times above the limit 2/lambda = 9.051e-06'
-    """
-    updates = f"{found.updates} update{'' if found.updates == 1 else 's'}"
-    kind = {"budget": "not there yet", "no minimum": "without a bottom"}.get(found.kind, found.kind)
-    text = f"{kind} after {updates}"
-    if found.kind == "diverging" and 1 < found.excess < math.inf:
-        limit = f"the limit 2/lambda = {found.limit:.4g}"
-        return f"{text}: alpha = {found.alpha:g} is {found.excess:.4g} times above {limit}"
-    if found.kind == "slow":
-        times = f"{found.best / found.alpha:.3g} times larger"
-        return f"{text}: alpha = {found.alpha:g} could be {times}, 1/lambda = {found.best:.3g}"
-    return f"{text} with alpha = {found.alpha:g}"
+    table = _descent(course) if isinstance(course, History) else _epochs(course)
+    said = f"<p><strong>{escape(str(course.verdict))}</strong></p>"
+    return f"<div>{said}{sparkline(course.losses)}{table}</div>"
 
 
 def sparkline(losses: Sequence[float]) -> str:
@@ -66,11 +44,25 @@ def sparkline(losses: Sequence[float]) -> str:
     )
 
 
-def _table(history: History) -> str:
-    head = _row("th", ["update", "loss", "|gradient|", "weights"])
-    chosen = np.unique(np.linspace(0, history.updates, MILESTONES).astype(int))
-    rows = [_row("td", _cells(int(k), history.moments[k])) for k in chosen]
-    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+def _descent(history: History) -> str:
+    chosen = _milestones(history.updates)
+    rows = [_cells(k, history.moments[k]) for k in chosen]
+    return _table(["update", "loss", "|gradient|", "weights"], rows)
+
+
+def _epochs(course: Course) -> str:
+    columns = course.columns
+    chosen = _milestones(len(course.losses) - 1)
+    return _table(list(columns), [[f"{c[k]:.4g}" for c in columns.values()] for k in chosen])
+
+
+def _milestones(last: int) -> list[int]:
+    return [int(k) for k in np.unique(np.linspace(0, last, MILESTONES).astype(int))]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    body = "".join(_row("td", row) for row in rows)
+    return f"<table><thead>{_row('th', head)}</thead><tbody>{body}</tbody></table>"
 
 
 def _cells(step: int, moment: Moment) -> list[str]:

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.train import Verdict
-from tinygrad_neuron.views.histories import verdict
 from tinygrad_neuron.views.page.marks import logarithms, panel, rows, scaled, slider, text
 from tinygrad_neuron.views.page.numbers import shown
 from tinygrad_neuron.views.trace import decoded
@@ -21,9 +20,8 @@ def html(history: Record) -> str:
     """The view itself."""
     chosen = moments(history)
     found = history["verdict"]
-    told = verdict(
-        Verdict(found["kind"], found["updates"], history["alpha"], decoded(found["curvature"]))
-    )
+    curvature = decoded(found["curvature"])
+    told = str(Verdict(found["kind"], found["updates"], history["alpha"], curvature))
     last = len(chosen) - 1
     return "".join([
         f"<p><strong>{text(told)}.</strong></p>",
