@@ -3,9 +3,7 @@
 import math
 import pickle
 import re
-import sys
 import tempfile
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -231,17 +229,6 @@ def picture_of_too_much():
     tn.views.svg(tn.trace_of(x))
 
 
-def picture_without_its_library():
-    plots.figure_class.cache_clear()
-    with patch.dict(sys.modules, {"matplotlib.figure": None}):
-        plots.loss_curve([2.0, 1.0])
-
-
-def boundary_in_five_dimensions():
-    points = np.ones((10, 5))
-    plots.decision_boundary(lambda x: x[:, 0], points, np.ones(10))
-
-
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -427,20 +414,6 @@ MISTAKES = [
         ArithmeticError,
         ["log(p) is -inf", "sigmoid(z) = 0 for z = -800", "binary_cross_entropy"],
         {"operation": "log"},
-    ),
-    (
-        picture_without_its_library,
-        errors.MissingExtraError,
-        ImportError,
-        ["matplotlib", "not installed", "tinygrad_neuron[plot]"],
-        {"extra": "plot"},
-    ),
-    (
-        boundary_in_five_dimensions,
-        errors.PictureError,
-        ValueError,
-        ["(10, 5)", "(N, 2)", "x[:, :2]"],
-        {"shape": (10, 5)},
     ),
     (picture_of_too_much, errors.DrawingError, ValueError, ["2001", "2000", "explain"], None),
     (
