@@ -4,13 +4,18 @@ import os
 import subprocess
 import sys
 
+import calls
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from test_program_losses import ORDERED
+from test_program_source import RULES_THAT_LOOK
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import losses, program_of, value_and_grad
 from tinygrad_neuron.containers import leaves
+from tinygrad_neuron.losses.description import example
+from tinygrad_neuron.ops import PRIMITIVES
 from tinygrad_neuron.program import descend, optimised, repeated
 from tinygrad_neuron.program.native import Compiled
 from tinygrad_neuron.program.native.looping import Loop, loop_of
@@ -346,3 +351,39 @@ def test_loops_are_found_in_memory_again():
     assert text[0] == text[1]
     program = optimised(program_of(lambda w: (w * w, w / 2.0))(1.0))
     assert isinstance(loop_of(program, ["w"], {}), Loop)
+
+
+# ------------------------------------------------------------- every loss and every operation
+
+EVERY_LOSS = [name for name in sorted(losses.LOSSES) if name not in ORDERED]
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", EVERY_LOSS)
+def test_every_loss(name):
+    """Compiled at one prediction and run at another, it gives the loss and its slope."""
+    loss = losses.LOSSES[name]
+    at, *others = example(loss, np.random.default_rng(1), 4)
+    then = example(loss, np.random.default_rng(2), 4)[0]
+    code = compiled(value_and_grad(lambda p: loss(p, *others)), at)
+    assert_close(code.run(then), code.program.run(then), 1e-11)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize(
+    "primitive", [p for p in PRIMITIVES if p.name not in RULES_THAT_LOOK], ids=str
+)
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_every_operation(primitive, data):
+    """A call of it with its gradient, or alone where it has none."""
+    call = data.draw(calls.of(primitive))
+    y = np.asarray(primitive(*call.inputs, **call.settings))
+
+    def alone(*xs):
+        return primitive(*xs, **call.settings)
+
+    smooth = y.dtype.kind == "f" and call.varying
+    f = value_and_grad(lambda *xs: alone(*xs).sum(), argnums=call.varying) if smooth else alone
+    code = compiled(f, *call.inputs)
+    assert_close(code.run(*call.inputs), code.program.run(*call.inputs), 1e-10)

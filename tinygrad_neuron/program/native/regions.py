@@ -179,8 +179,8 @@ class Analysis:
         (n, *more), (m, *others) = shapes
         if not more and not others:
             return Task(line, "total", shapes[0])
-        if len(more) == 1 and not others and min(n, m) <= SHORT < max(n, m):
-            return Task(line, "rows", (n,)) if m < n else Task(line, "columns", (m,))
+        if len(more) == 1 and not others and min(n, m) <= SHORT:
+            return Task(line, "rows", (n,)) if m <= SHORT else Task(line, "columns", (m,))
         return Task(line, "product") if len(more) <= 1 and len(others) <= 1 else None
 
 

@@ -23,10 +23,11 @@ from numpy import bool_, float32, float64, inf, int8, int16, int32, int64, nan, 
 
 from tinygrad_neuron.program.native.mathematics import *  # noqa: F403
 
-fast = njit(error_model="numpy", no_cpython_wrapper=True)
+fast = njit(error_model="numpy", no_cpython_wrapper=True, forceinline=True)
 '''
 
 
+FEW = 64  # entries of a state that are copied from step to step
 Feeds = Sequence[tuple[Any, Any]]  # an input, and the result that it becomes
 
 
@@ -166,7 +167,11 @@ class Piece:
         yield f"history[k] = numbers[{loss}]"
         for x, new in tables:
             now, made = of_array(x), of_array(new)
-            yield f"last_{x}, {now}, {made} = {now}, {made}, last_{x}"
+            if self.size(x) <= FEW:  # to hand them round would count references, which costs more
+                yield f"for i in range({self.size(x)}):"
+                yield f"    last_{x}[i], {now}[i] = {now}[i], {made}[i]"
+            else:
+                yield f"last_{x}, {now}, {made} = {now}, {made}, last_{x}"
         for x, new in single:
             yield f"last_{x} = {of_number(x)}"
             yield f"{of_number(x)} = numbers[{1 + self.numbers.index(new)}]"
