@@ -61,6 +61,7 @@ html_theme_options = {
         "**": ["page-toc"],
         "index": [],
         "lesson": [],
+        "seeing": [],
         "operations": [],
         "errors": [],
         "numpy": [],

@@ -155,6 +155,13 @@ def test_a_stable_descent_is_not_told(alpha):
     assert descent(30, stepping(alpha)) == []
 
 
+def test_a_rate_just_above_the_limit_is_told_when_it_is_so_again():
+    """alpha = 1e-05 is 1.105 times too large: once is an accident, as networks have."""
+    assert descent(2, stepping(1e-5)) == []
+    (message,) = descent(3, stepping(1e-5))
+    assert message.data["excess"] == pytest.approx(1.1048, rel=1e-9)
+
+
 def test_momentum_may_climb():
     """A step that is not along the gradient is no plain descent, whatever the loss does."""
     memory = {}
@@ -175,6 +182,25 @@ def test_other_rows_are_another_problem():
         return (w1 * a + w2 * b - y) ** 2
 
     assert descent(10, stepping(4e-6), loss=loss) == []
+
+
+def test_a_step_up_on_other_rows_is_not_told():
+    """Nobody knows whether the loss of these rows rose."""
+
+    def loss(w1, w2, k):
+        return (w1 * (256.0 + k) + w2 * 212 - 1492) ** 2
+
+    assert descent(3, stepping(-1e-7), loss=loss) == []
+    assert codes(descent(2, stepping(-1e-7))) == ["TN108"]
+
+
+def test_a_saturated_answer_that_is_right_is_not_told():
+    """-log(p) has the slope -1 at p = 1, and pulls outward."""
+    w = Value(1.0, name="w")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with teaching():
+            (0.1 - tn.log(tn.sigmoid(w * 468.0))).backward()
 
 
 def test_two_descents_do_not_mix():
@@ -241,6 +267,84 @@ def test_features_that_are_equal_are_no_twins():
                 W.data -= 0.01 * W.grad
 
 
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(60, 4)), (RNG.normal(size=60) > 0).astype(float)
+
+
+def minibatches():
+    """Other rows in each step: the loss jumps up and down."""
+    net = tn.MLP(4, [8, 1], activation="tanh", rng=1)
+    optimiser = tn.optim.GradientDescent(net.parameters(), alpha=0.1)
+    rng = np.random.default_rng(1)
+    for _ in range(30):
+        rows = rng.integers(0, 60, 10)
+        optimiser.zero_grad()
+        tn.losses.binary_cross_entropy(net(X[rows]), Y[rows]).backward()
+        optimiser.step()
+
+
+def recurrent():
+    """The same weights in each of four steps of time."""
+    W, u = Value(0.3 * RNG.normal(size=(5, 5)), name="W"), Value(np.ones(5), name="u")
+    for _ in range(3):
+        W.zero_grad(), u.zero_grad()
+        h = np.zeros(5)
+        for t in range(4):
+            h = tn.tanh(W @ h + u * X[t, 0])
+        ((h.sum() - 1) ** 2).backward()
+        W.data -= 0.01 * W.grad
+        u.data -= 0.01 * u.grad
+
+
+def adversaries():
+    """Two losses in turn, which pull in opposite directions."""
+    g, d = Value(0.0, name="g"), Value(0.1, name="d")
+    for _ in range(20):
+        g.zero_grad(), d.zero_grad()
+        (-tn.log(tn.sigmoid(d * 1.0)) - tn.log(1 - tn.sigmoid(d * g.data))).backward()
+        d.data -= 0.1 * d.grad
+        g.zero_grad(), d.zero_grad()
+        (-tn.log(tn.sigmoid(d * g))).backward()
+        g.data -= 0.1 * g.grad
+
+
+def newton():
+    """Steps by the second derivative: along the gradient, by another multiple each time."""
+    x = Value(2.0, name="x")
+    for _ in range(6):
+        x.zero_grad()
+        (x**4).backward()
+        x.data -= x.grad / (12 * x.data**2)
+
+
+def arrived():
+    """At the minimum nothing moves, and that is right."""
+    w = Value(1.0, name="w")
+    for _ in range(150):
+        w.zero_grad()
+        ((w - 3) ** 2).backward()
+        w.data -= 0.4 * w.grad
+
+
+def restarts():
+    """One weight put back, to try a large step and small ones."""
+    w = Value(1.0, name="w")
+    for alpha in (10.0, 1.0, 0.1, 0.01):
+        w.data = 1.0
+        w.zero_grad()
+        ((w * 3 - 3.5) ** 2).backward()
+        w.data -= alpha * w.grad
+
+
+@pytest.mark.parametrize("learn", [minibatches, recurrent, adversaries, newton, arrived, restarts])
+def test_ways_of_learning_that_are_right_are_not_told(learn):
+    """No message is better than a wrong one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with teaching():
+            learn()
+
+
 # ----------------------------------------------------------------------------------- the mode
 
 
@@ -253,6 +357,18 @@ def test_outside_nothing_is_told():
             ((w * 256 - 1492) ** 2).backward()
             w.data -= 0.001 * w.grad
     assert graph.watching == 0
+
+
+def test_outside_nobody_is_asked(monkeypatch):
+    """One comparison, and no call: that is all it costs."""
+
+    def asked():
+        raise AssertionError("somebody asked")
+
+    monkeypatch.setattr(graph, "watcher", asked)
+    w = Value(3.0)
+    (w * w).backward()
+    assert (w > 2.0) and w.grad == 6.0
 
 
 def test_a_block_inside_can_be_without():

@@ -122,9 +122,9 @@ def test_constants_can_be_hidden():
 def test_text_is_escaped():
     """A comparison in a formula is no tag."""
     x = Value(3.0, name="x")
-    trace = trace_of(tn.where(x > 2.0, x, -x))
+    trace = trace_of(tn.where(x < 2.0, x, -x))
     texts = [text.text for text in ET.fromstring(svg(trace)).iter(f"{SVG}text")]
-    assert "v1 = x > 2" in texts
+    assert "v1 = x < 2" in texts
 
 
 def test_a_picture_is_told_in_words():
@@ -144,6 +144,13 @@ def test_a_picture_in_a_page_has_no_style_sheet():
     assert "<style" not in inline
     assert "<style" in svg(trace_of(x * x))
     assert 'fill="#ffffff"' in inline
+
+
+def test_a_notebook_shows_a_picture():
+    """By the method that notebooks look for."""
+    picture = svg(trace_of(Value(3.0) * 2.0))
+    assert picture._repr_svg_() == picture
+    assert type(picture._repr_svg_()) is str
 
 
 def test_a_picture_that_nobody_could_read_is_refused():

@@ -145,6 +145,27 @@ def test_backprop_steps_through_the_last_value(capsys):
     assert "end the cell with it" in capsys.readouterr().out
 
 
+def test_backprop_says_what_makes_learning_fail():
+    """A loop that never clears its gradients is told so below the page; other warnings are kept."""
+    shell = Shell()
+    tn.load_ipython_extension(shell)
+    cell = """
+import warnings, tinygrad_neuron as tn
+w = tn.Value(0.0, name="w")
+def step():
+    J = (w * 256 - 1492) ** 2
+    J.backward()
+    w.data -= 1e-6 * w.grad
+    return J
+first = step(), step()
+warnings.warn("mine", UserWarning)
+(w * 2.0) ** 2
+"""
+    with pytest.warns(UserWarning, match="mine"):
+        shown = shell.magics["backprop"]("", cell)
+    assert len(shown.notes) == 1 and "TN101" in shown._repr_html_().rpartition("</iframe>")[2]
+
+
 CELLS = [
     "%load_ext tinygrad_neuron",
     "import tinygrad_neuron as tn\nw = tn.Value(3.0, name='w')\nJ = (w * 2.0 - 5.0) ** 2\nJ",
@@ -168,6 +189,7 @@ def test_a_real_kernel_shows_all_of_it(tmp_path):
     assert done.returncode == 0, done.stderr
     shown = done.stdout.split("@@@\n")
     assert "<svg" in shown[1] and "'text/plain': 'Value(1.0)'" in shown[1]
+    assert ">J = v2**2<" in shown[1] and ">w<" in shown[1]
     assert "srcdoc" in shown[2] and "srcdoc" in shown[3] and "<svg" in shown[3]
     assert "<polyline" in shown[4] and "<table" in shown[4] and "'quiet'" in shown[5]
 

@@ -194,6 +194,13 @@ def test_a_condition_is_no_way_back():
     assert [event["position"] for event in events] == [1, 2, 1]
 
 
+def test_a_value_that_is_condition_and_branch_is_owed_as_a_branch():
+    """The condition has no rule, though it is the same Value."""
+    x = Value(3.0, name="x")
+    (event,) = of_kind(trace_of(ops.where(x, x, 1.0)), "backward")
+    assert (event["position"], event["formula"], event["adds"]) == (1, "where(x, 1, 0)", 1.0)
+
+
 def test_broadcasting_that_is_undone_is_told():
     """A bias of one row was stretched over four, and a plain vector got an axis."""
     row, vector = Value(np.ones((1, 3)), name="row"), Value(np.ones(3), name="vector")
@@ -290,10 +297,10 @@ def test_tracing_leaves_no_gradient():
 
 
 def test_a_deep_chain_has_a_trace():
-    """No recursion: 5,000 operations, one after the other."""
+    """No recursion: 2,000 operations, one after the other."""
     x = Value(1.0, name="x")
     y = x
-    for _ in range(5_000):
+    for _ in range(2_000):
         y = y + 1.0
     assert named(trace_of(y), "x")["gradient"] == 1.0
 

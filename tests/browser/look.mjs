@@ -102,7 +102,7 @@ async function printed() {
   await tab.emulateMediaType("print");
   await tab.setViewport({ width: 720, height: 1000 });
   const facts = await tab.evaluate(() => ({
-    widest: Math.max(...[...document.querySelectorAll("svg, table")].map(
+    widest: Math.max(...[...document.querySelectorAll("svg, table, math")].map(
       (x) => x.getBoundingClientRect().right)),
     width: document.documentElement.clientWidth,
     open: [...document.querySelectorAll("details")].every((x) => x.open),

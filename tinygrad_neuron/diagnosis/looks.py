@@ -131,6 +131,16 @@ class Step:
             return float(dg @ dw / (dw @ dw))
 
     @property
+    def excess(self) -> float:
+        """How many times the learning rate is above the limit 2 / curvature."""
+        return self.alpha * self.curvature / 2
+
+    @property
+    def too_long(self) -> bool:
+        """Whether it was a plain step downhill, beyond the limit, and the loss rose."""
+        return self.rose and self.alpha > 0 and self.excess > 1
+
+    @property
     def rose(self) -> bool:
         """Whether the loss of the same problem is larger than before."""
         return self.last.problem == self.now.problem and self.now.loss > self.last.loss

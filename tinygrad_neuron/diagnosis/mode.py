@@ -19,6 +19,7 @@ from tinygrad_neuron.graph import Array, Node, leaves_behind, places, watched
 from tinygrad_neuron.nonfinite import explain_nonfinite
 
 RUNS = 8  # descents at the same time; of the oldest nothing more is known
+SAME, OTHERS = 2, 20  # passes in which a unit was dead, on the same rows and on others each time
 KEPT = 3  # passes of each that are kept whole
 
 
@@ -57,7 +58,7 @@ class Run:
     looks: list[Look] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)  # one for each place the weights were at
-    steps: list[Step] = field(default_factory=list)
+    step: Step | None = None  # the last one
     dead: dict[int, Any] = field(default_factory=dict)
     alive: dict[int, float] = field(default_factory=dict)
 
@@ -94,13 +95,17 @@ class Teacher:
         if not moved:
             return
         run.losses.append(look.loss)
-        if last is not None:
-            step = Step(last, look, run.steps[-1].multiple if run.steps else None)
-            run.steps = [step]
-            yield from chain(steps.uphill(look, step), steps.diverging(look, step))
-            yield from chain(parts.twins(look, last), parts.dead(look, run.dead, run.alive))
+        if last is None:
+            run.dead = parts.dead_streaks(look, {})
+        else:
+            before = run.step
+            step = run.step = Step(last, look, before.multiple if before else None)
+            yield from chain(steps.uphill(look, step), steps.diverging(look, step, before))
+            same = last.problem == look.problem
+            run.dead = parts.dead_streaks(look, run.dead)
+            yield from parts.dead(look, run.dead, SAME if same else OTHERS, run.alive)
+            yield from parts.twins(look, last)
         yield from steps.bottomless(look, run.losses)
-        run.dead = parts.dead_units(look)
         self._note_alive(look, run)
 
     def _note_alive(self, look: Look, run: Run) -> None:
@@ -119,7 +124,7 @@ class Teacher:
     def end(self) -> None:
         """What can only be said of a whole descent."""
         for leaves, run in self.runs.items():
-            self._say(leaves, steps.slow(run.steps, run.losses))
+            self._say(leaves, steps.slow(run.step, run.losses))
 
     def _refuse_nonfinite(self, result: Node, look: Look, what: str, data: Array) -> None:
         if data is None or np.all(np.isfinite(data)):

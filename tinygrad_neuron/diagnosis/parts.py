@@ -138,40 +138,40 @@ def _flat_after(look: Look, leaf: Node) -> Node | None:
 # ------------------------------------------------------------------------------------- units
 
 
-def dead_units(look: Look) -> dict[int, Any]:
-    """Of each relu, by its number, the units whose inputs are not above 0 for any row."""
-    found = {}
+def dead_streaks(look: Look, before: Mapping[int, Any]) -> dict[int, Any]:
+    """Of each relu, by its number: for how many passes each unit was not above 0 for any row."""
+    streaks = {}
     for k, node in enumerate(made_by(look, ops.relu)):
         z = plain(node.inputs[0])
         rows = np.reshape(z, (-1, np.shape(z)[-1])) if np.ndim(z) > 1 else np.reshape(z, (-1, 1))
-        found[k] = np.max(rows, axis=0, initial=-np.inf) <= 0.0
-    return found
+        dead = np.max(rows, axis=0, initial=-np.inf) <= 0.0
+        known = before.get(k)
+        streaks[k] = dead * (1 if known is None or known.shape != dead.shape else 1 + known)
+    return streaks
 
 
 def dead(
-    look: Look, before: Mapping[int, Any], alive: Mapping[int, float]
+    look: Look, streaks: Mapping[int, Any], passes: int, alive: Mapping[int, float]
 ) -> Iterator[LearningWarning]:
-    """TN116: relu units that were dead in the last pass and are dead in this one."""
-    now = dead_units(look)
+    """TN116: relu units that have been dead for so many passes."""
     for k, node in enumerate(made_by(look, ops.relu)):
-        if k not in before or before[k].shape != now[k].shape or not np.any(before[k] & now[k]):
+        units = int(np.count_nonzero(streaks[k] >= passes))
+        if not units:
             continue
-        both = before[k] & now[k]
-        z = float(np.max(plain(node.inputs[0])))
-        name = name_of(node, "")
-        if both.size == 1:
+        z, name = float(np.max(plain(node.inputs[0]))), name_of(node, "")
+        if streaks[k].size == 1:
             once = f" It was alive once (z = {number(alive[k])})." if k in alive else ""
-            which = f"relu {name} gives".replace("  ", " ") + f" 0 for all rows (z = {number(z)})"
+            which = f"relu {name} gives 0 for all rows (z = {number(z)})"
         else:
             once = ""
-            which = f"{int(both.sum())} of {both.size} relu units {name} give 0 for all rows"
+            which = f"{units} of {streaks[k].size} relu units {name} give 0 for all rows"
         yield DeadUnitWarning(
-            f"{which.replace('  ', ' ')}, and did so in the step before.{once}",
+            f"{which.replace('  ', ' ')}, in {passes} passes one after the other.{once}",
             why="The slope of relu is 0 there, so the gradient is exactly 0 and nothing that leads "
             "to it can move.",
             hint="a smaller alpha;  leaky_relu or softplus;  another start",
             place=node.place or look.place,
-            units=int(both.sum()),
+            units=units,
         )
         return
 
@@ -230,7 +230,7 @@ def _layers(look: Look) -> Iterator[tuple[Node, int]]:
         left, right = node.inputs
         turned = isinstance(right, Node) and right.primitive is ops.transpose
         inner = right.inputs[0] if turned and isinstance(right, Node) else right
-        if inner in look.weights and np.ndim(inner._data) == 2:
+        if isinstance(inner, Node) and inner in look.weights and np.ndim(inner._data) == 2:
             yield inner, 0 if turned else 1
         elif isinstance(left, Node) and left in look.weights and np.ndim(left._data) == 2:
             yield left, 0

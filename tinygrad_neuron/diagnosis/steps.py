@@ -22,6 +22,7 @@ from tinygrad_neuron.graph import Array, Node
 from tinygrad_neuron.lesson.text import count, few, number
 
 ALIKE = 5  # falls that are equal, before a loss is said to have no bottom
+CLEARLY = 2.0  # times above the limit: such a step is no accident
 SAME = 1e-9  # of a fall: how equal
 ENOUGH = 100  # steps, before a descent is said to be slow
 KEPT, CRAWL = 0.99, 0.02  # what each step leaves over, and alpha * lambda, of a slow descent
@@ -91,11 +92,14 @@ def _entry(look: Look, k: int) -> str:
     raise IndexError(k)
 
 
-def diverging(look: Look, step: Step) -> Iterator[LearningWarning]:
-    """TN109: a plain step that was too long for the curvature it met; and TN125."""
-    excess = step.alpha * step.curvature / 2
-    if not (step.rose and step.alpha > 0 and excess > 1):
+def diverging(look: Look, step: Step, last: Step | None) -> Iterator[LearningWarning]:
+    """TN109: a plain step that was too long for the curvature it met; and TN125.
+
+    A network may cross the limit once and settle: a little too long is told when it is so again.
+    """
+    if not (step.too_long and (step.excess > CLEARLY or (last is not None and last.too_long))):
         return
+    excess = step.excess
     limit, factor = 2 / step.curvature, 1 - step.alpha * step.curvature
     before = step.last.loss
     grew = number(look.loss / before, 5) + " times" if before > 0 else "from below zero"
@@ -175,11 +179,10 @@ def bottomless(look: Look, losses: Sequence[float]) -> Iterator[LearningWarning]
         )
 
 
-def slow(steps: Sequence[Step], losses: Sequence[float]) -> Iterator[LearningWarning]:
+def slow(last: Step | None, losses: Sequence[float]) -> Iterator[LearningWarning]:
     """TN110, at the end: plain steps that were all far too short."""
-    if len(losses) <= ENOUGH or not steps:
+    if len(losses) <= ENOUGH or last is None:
         return
-    last = steps[-1]
     first, end = abs(losses[0]), abs(losses[-1])
     kept = (end / first) ** (1 / (2 * (len(losses) - 1))) if first and end else 0.0
     if not (kept > KEPT and 0 < last.alpha * last.curvature < CRAWL):

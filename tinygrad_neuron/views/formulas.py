@@ -92,8 +92,10 @@ def renamed(formula: str, names: Names) -> str:
     >>> renamed("a * b", {"a": "x1", "b": "w + 1"})
     'x1 * (w + 1)'
     """
-    trees = {name: _parsed(names[name]) for name in mentioned(formula) if name in names}
-    return ast.unparse(_Renamed(trees).visit(_parsed(formula)))
+    tree = _parsed(formula)
+    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    trees = {name: _parsed(names[name]) for name in found & names.keys()}
+    return ast.unparse(_Renamed(trees).visit(tree))
 
 
 def mentioned(formula: str) -> list[str]:

@@ -5,11 +5,14 @@ which every viewer of notebooks keeps. Nothing here imports a notebook's librari
 called.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
+from tinygrad_neuron.diagnosis import LearningWarning, teaching
 from tinygrad_neuron.errors import MissingExtraError, TinygradNeuronError
 from tinygrad_neuron.graph import Node, history
 from tinygrad_neuron.inspection import inspect
@@ -48,23 +51,31 @@ def _html(value: Node) -> str:
     if len(nodes) > DRAWN:
         return text + f"<pre>{escape(repr(inspect(value)))}</pre>"
     try:
-        return text + svg(trace_of(value, backward=False), alone=False)
+        return text + svg(trace_of(value, backward=False, names=_variables()), alone=False)
     except TinygradNeuronError:  # a checkpointed result has no picture, and its text is enough
         return text
 
 
+def _variables() -> dict[str, Any]:
+    """What the notebook's own variables hold: who shows a cell's result is no person's code."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return dict(shell.user_ns) if shell else {}
+
+
 @dataclass(frozen=True)
 class Shown:
-    """A page in a frame of its own, with nothing to load."""
+    """A page in a frame of its own, with nothing to load, and what is to be said about it."""
 
     page: str
     title: str
+    notes: Sequence[str] = ()
 
     def _repr_html_(self) -> str:
         """The whole page as an attribute, so that an exported notebook has it too."""
+        said = "".join(f"<pre>{escape(note)}</pre>" for note in self.notes)
         return (
             f'<iframe srcdoc="{escape(self.page)}" title="{escape(self.title)}" width="100%" '
-            f'height="{HEIGHT}" style="border:0"></iframe>'
+            f'height="{HEIGHT}" style="border:0"></iframe>{said}'
         )
 
     def __repr__(self) -> str:
@@ -105,17 +116,32 @@ def widget(what: Any, *, lab: Any = None, **settings: Any) -> Any:
 # --------------------------------------------------------------------------------- %%backprop
 
 
+def _taught(run: Callable[[], Any]) -> tuple[Any, list[str]]:
+    """What a run gives, and what teaching says of it; other warnings go where they always go."""
+    with warnings.catch_warnings(record=True) as told, teaching():
+        warnings.simplefilter("always", LearningWarning)
+        done = run()
+    for other in told:
+        if not isinstance(other.message, LearningWarning):
+            warnings.showwarning(other.message, other.category, other.filename, other.lineno)
+    return done, [str(one.message) for one in told if isinstance(one.message, LearningWarning)]
+
+
 def load_ipython_extension(ipython: Any) -> None:
     """What `%load_ext tinygrad_neuron` calls: from here on there is `%%backprop`."""
 
     def backprop(line: str, cell: str) -> Any:
-        """Run the cell, then step through the named result, or else through its last Value."""
-        done = ipython.run_cell(cell)
+        """Run the cell, then step through the named result, or else through its last Value.
+
+        What makes learning fail in it is said below.
+        """
+        done, notes = _taught(lambda: ipython.run_cell(cell))
         if not done.success:
             return None
         found = ipython.user_ns.get(line.strip()) if line.strip() else done.result
         if isinstance(found, Node) and not found.shape:
-            return show(found, names=ipython.user_ns)
+            return replace(show(found, names=ipython.user_ns), notes=notes)
+        print(*notes, sep="\n")
         print("%%backprop steps through one number: end the cell with it, or name it: %%backprop J")
         return None
 

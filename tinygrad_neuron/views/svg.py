@@ -33,16 +33,25 @@ DARK = (
 )
 
 
+class Picture(str):
+    """The text of a picture, which a notebook shows."""
+
+    __slots__ = ()
+
+    def _repr_svg_(self) -> str:
+        return str(self)
+
+
 def svg(
     trace: Trace, *, engine: str = "own", hide_constants: bool = False, alone: bool = True
-) -> str:
+) -> Picture:
     """The graph of a trace: each node with its number and its gradient.
 
     `alone` is for a file: it has an XML namespace and colours for dark screens; without, it is for
     a notebook or a page. Raises `DrawingError` (TN176) for a graph that nobody could read.
     """
     layout = layout_of(trace, engine=engine, hide_constants=hide_constants)
-    return "\n".join(_lines(trace, layout, alone)) + "\n"
+    return Picture("\n".join([*_lines(trace, layout, alone), ""]))
 
 
 def _lines(trace: Trace, layout: Layout, alone: bool) -> Iterator[str]:
