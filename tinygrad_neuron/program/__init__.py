@@ -15,4 +15,5 @@ from tinygrad_neuron.program.passes import (
 )
 from tinygrad_neuron.program.program import Program as Program
 from tinygrad_neuron.program.rewriting import without_dead_lines as without_dead_lines
+from tinygrad_neuron.program.rows import over_rows as over_rows
 from tinygrad_neuron.program.tracing import program_of as program_of
