@@ -151,7 +151,7 @@ def _moved(program: Program, names: Sequence[str], alpha: float) -> Program:
     kinds = {x.name: x for x in program.inputs}
     lines, outputs = list(program.lines), [loss]
     for name, slope in zip(names, slopes, strict=True):
-        kind = (kinds[name].shape, kinds[name].dtype, kinds[name].number)
+        kind: Any = (kinds[name].shape, kinds[name].dtype, kinds[name].number)
         change, new = (Name(fresh_name(x, taken), given=False) for x in ("change", f"next_{name}"))
         lines.append(Line(change, ops.multiply, (alpha, slope), {}, *kind))
         lines.append(Line(new, ops.subtract, (Name(name), change), {}, *kind))

@@ -40,8 +40,8 @@ def over_rows(program: Program, rows: Collection[str], n: int) -> Program:
         if line.primitive is unless_idle and line.inputs[0] not in lifted:
             name = Name(fresh_name("v", taken), given=False)
             settings = {"shape": (n,)}
-            many = replace(line, name=name, inputs=line.inputs[:1], shape=(n,), number=False)
-            lines.append(replace(many, primitive=ops.broadcast_to, settings=settings))
+            copies = replace(line, name=name, inputs=line.inputs[:1], shape=(n,), number=False)
+            lines.append(replace(copies, primitive=ops.broadcast_to, settings=settings))
             line = replace(line, inputs=(name, line.inputs[1]))
         lifted.add(line.name)
         lines.append(replace(line, shape=(n,), number=False))
@@ -58,9 +58,10 @@ def _many(x: Any, n: int) -> Any:
 def _averaged(program: Program, lifted: Collection[Any]) -> Program:
     """With the mean over the rows in place of every result that depends on them."""
     taken = {program.name, *program.names, *program.constants, *(x.name for x in program.lines)}
+    kinds = {x.name: x.dtype for x in program.inputs} | {x.name: x.dtype for x in program.lines}
     lines, means = list(program.lines), {}
     for x in dict.fromkeys(x for x in program.results if x in lifted):
-        kind = next(y.dtype for y in [*program.lines, *program.inputs] if y.name == x)
+        kind = kinds[x]
         name = Name(fresh_name(f"mean_{x}", taken), given=False)
         settings = {"axis": None, "keepdims": False}
         lines.append(Line(name, ops.mean, (x,), settings, (), kind, kind == np.float64))
