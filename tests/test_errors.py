@@ -3,12 +3,14 @@
 import math
 import pickle
 import re
+import tempfile
 
 import numpy as np
 import pytest
 
 import tinygrad_neuron as tn
-from tinygrad_neuron import Value, errors, losses
+from tinygrad_neuron import Value, cluster, errors, losses
+from tinygrad_neuron.views import plots
 
 CLASSES = [
     error
@@ -146,6 +148,10 @@ def descent_with_no_step():
     tn.optim.GradientDescent([Value(1.0)], alpha=-1.0)
 
 
+def state_of_another_network():
+    tn.MLP(2, [8, 1]).load(tn.MLP(2, [16, 1]).state())
+
+
 def vectors_that_are_not_determined():
     sphere = Value(np.eye(3), name="sphere")
     np.linalg.eigh(sphere).eigenvectors.sum().backward()
@@ -160,6 +166,67 @@ def chance_inside_a_checkpoint():
     rng = np.random.default_rng(0)
     noisy = tn.checkpoint(lambda x: x * rng.normal())
     noisy(Value(2.0)).backward()
+
+
+def inputs_that_lie_down():
+    tn.fit(tn.Neuron(3), (np.ones((3, 5)), np.ones(5)))
+
+
+def loss_that_explodes():
+    slope, x = Value(10.0, name="slope"), np.array([0.0, 100.0])
+    tn.fit(lambda x: tn.exp(slope * x), (x, x), parameters=[slope], epochs=1)
+
+
+def training_of_another_seed():
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in (0, 1):
+            tn.fit(
+                tn.Neuron(1, rng=0), (np.ones((4, 1)), np.ones(4)), epochs=1, seed=seed,
+                checkpoint=f"{folder}/run.npz",
+            )  # fmt: skip
+
+
+def lambda_in_a_model():
+    tn.save(tn.Neuron(2, activation=lambda z: z), "model.npz")
+
+
+def model_that_was_never_saved():
+    tn.load("no_such_model.npz")
+
+
+def weight_that_is_not_used():
+    used, idle = Value(1.0, name="used"), Value(2.0, name="idle")
+    tn.trace_of((used - 3.0) ** 2, wrt=[used, idle])
+
+
+def trace_of_another_form():
+    tn.views.validated({"schema": "another/1"}, "run.json")
+
+
+def loss_that_is_not_finite():
+    z = Value(-800.0, name="z")
+    with tn.teaching(), np.errstate(all="ignore"):
+        p = tn.sigmoid(z)
+        (-tn.log(p)).backward()
+
+
+def library_that_is_not_installed():
+    raise errors.MissingExtraError.of("Matplotlib", "plot", "A picture")
+
+
+def boundary_of_a_space():
+    plots.decision_boundary(lambda x: x[:, 0], np.ones((10, 5)), np.ones(10))
+
+
+def reduction_that_does_not_add_up():
+    cluster.value_and_grad(lambda w: w, reduction="median")
+
+
+def picture_of_too_much():
+    x = Value(1.0)
+    for _ in range(2000):
+        x = x + 1.0
+    tn.views.svg(tn.trace_of(x))
 
 
 MISTAKES = [
@@ -177,6 +244,13 @@ MISTAKES = [
         TypeError,
         ["twice", "random numbers", "argument"],
         None,
+    ),
+    (
+        state_of_another_network,
+        errors.StateError,
+        ValueError,
+        ["layers[0].w", "(8, 2)", "(16, 2)", "build the model"],
+        {"given": (16, 2), "wanted": (8, 2)},
     ),
     (
         backward_of_an_array,
@@ -291,6 +365,72 @@ MISTAKES = [
         {"primitive": "wave"},
     ),
     (check_of_nothing_that_moves, errors.CheckInputError, TypeError, ["float", "2.0"], None),
+    (
+        inputs_that_lie_down,
+        errors.TrainingDataError,
+        ValueError,
+        ["(3, 5)", "(5,)", "x.T"],
+        {"x": (3, 5), "y": (5,)},
+    ),
+    (
+        loss_that_explodes,
+        errors.NonFiniteError,
+        ArithmeticError,
+        ["inf", "exp", "1000", "smaller alpha"],
+        None,
+    ),
+    (training_of_another_seed, errors.CheckpointError, ValueError, ["seed", "0", "1"], None),
+    (
+        lambda_in_a_model,
+        errors.NotSavableError,
+        TypeError,
+        ["activation", "without a name", "known=[f]"],
+        None,
+    ),
+    (
+        model_that_was_never_saved,
+        errors.ModelFileError,
+        ValueError,
+        ["no_such_model.npz", "No such file"],
+        None,
+    ),
+    (
+        weight_that_is_not_used,
+        errors.NoPathError,
+        ValueError,
+        ["idle", "no path", "built from: used", "detach"],
+        {"name": "idle"},
+    ),
+    (
+        trace_of_another_form,
+        errors.TraceFileError,
+        ValueError,
+        ["run.json", "tinygrad_neuron.trace/1", "another/1", "trace_of(J)"],
+        None,
+    ),
+    (
+        loss_that_is_not_finite,
+        errors.NotFiniteError,
+        ArithmeticError,
+        ["log(p) is -inf", "sigmoid(z) = 0 for z = -800", "binary_cross_entropy"],
+        {"operation": "log"},
+    ),
+    (picture_of_too_much, errors.DrawingError, ValueError, ["2001", "2000", "explain"], None),
+    (
+        library_that_is_not_installed,
+        errors.MissingExtraError,
+        ImportError,
+        ["Matplotlib", "tinygrad_neuron[plot]"],
+        {"extra": "plot"},
+    ),
+    (
+        boundary_of_a_space,
+        errors.PictureError,
+        ValueError,
+        ["(10, 5)", "x[:, :2]"],
+        {"shape": (10, 5)},
+    ),
+    (reduction_that_does_not_add_up, errors.PartitionError, ValueError, ["median", "mean"], None),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),
 ]
 each_mistake = pytest.mark.parametrize(
@@ -308,7 +448,7 @@ def test_every_error_has_a_mistake_that_raises_it():
 def test_codes_are_unique():
     """One code, one kind of mistake."""
     assert len({error.code for error in CLASSES}) == len(CLASSES)
-    assert all(re.fullmatch(r"TN1\d\d", error.code) for error in CLASSES)
+    assert all(re.fullmatch(r"TN[12]\d\d", error.code) for error in CLASSES)
 
 
 @each_mistake

@@ -1,7 +1,7 @@
 """A neuron learns: autodiff on NumPy, small enough to read.
 
 Reading order: `graph` (how an expression becomes a graph), `backward` (how a graph becomes
-gradients), `optim` (how gradients become better weights).
+gradients), `optim.descent` (how gradients become better weights).
 """
 
 from importlib import import_module
@@ -12,11 +12,9 @@ from tinygrad_neuron import (
     fft as fft,
     linalg as linalg,
     ops as ops,
-    optim as optim,
 )
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
-from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
 from tinygrad_neuron.ops import (
     absolute as absolute,
     add as add,
@@ -289,7 +287,14 @@ from tinygrad_neuron.value import Value as Value
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tinygrad_neuron import check as check, losses as losses, program as program
+    from tinygrad_neuron import (
+        check as check,
+        losses as losses,
+        nn as nn,
+        optim as optim,
+        program as program,
+        views as views,
+    )
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
         check_grad as check_grad,
@@ -297,25 +302,52 @@ if TYPE_CHECKING:
         check_vjp as check_vjp,
         elementwise as elementwise,
     )
+    from tinygrad_neuron.diagnosis import LearningWarning as LearningWarning, teaching as teaching
+    from tinygrad_neuron.fitting import fit as fit
     from tinygrad_neuron.handwritten import primitive as primitive
     from tinygrad_neuron.inspection import inspect as inspect
+    from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
-    from tinygrad_neuron.program import program_of as program_of
+    from tinygrad_neuron.program import compile as compile, program_of as program_of
+    from tinygrad_neuron.saving import export as export, load as load, save as save
+    from tinygrad_neuron.views import trace_of as trace_of
+    from tinygrad_neuron.views.lab import lab_of as lab_of
+    from tinygrad_neuron.views.notebook import show as show, widget as widget
+    from tinygrad_neuron.views.page import export_html as export_html
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
     "check": "",
     "losses": "",
+    "nn": "",
+    "optim": "",
     "program": "",
+    "Layer": "nn",
+    "MLP": "nn",
+    "Neuron": "nn",
+    "views": "",
     "assert_grad": "check",
     "check_grad": "check",
     "check_gradient": "check",
     "check_vjp": "check",
     "elementwise": "check",
     "explain_nonfinite": "nonfinite",
+    "export": "saving",
+    "fit": "fitting",
     "inspect": "inspection",
+    "load": "saving",
     "primitive": "handwritten",
+    "compile": "program",
     "program_of": "program",
+    "save": "saving",
+    "trace_of": "views",
+    "teaching": "diagnosis",
+    "LearningWarning": "diagnosis",
+    "export_html": "views.page",
+    "lab_of": "views.lab",
+    "show": "views.notebook",
+    "widget": "views.notebook",
+    "load_ipython_extension": "views.notebook",
 }
 
 

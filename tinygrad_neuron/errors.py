@@ -40,7 +40,7 @@ def place(frame: FrameType | None) -> str:
 def name_of(thing: object, otherwise: str = "the Value") -> str:
     """What the person calls this Value: its own name, else the variable that holds it."""
     named = getattr(thing, "name", None)
-    if isinstance(named, str):
+    if isinstance(named, str) and not hasattr(thing, "__dask_graph__"):  # whose name is a hash
         return named
     frame = None if isinstance(thing, int | float | str) else caller()  # they are shared by all
     for scope in (frame.f_locals, frame.f_globals) if frame else ():
@@ -102,6 +102,12 @@ class NotScalarError(TinygradNeuronError, ValueError):
     code = "TN103"
 
 
+class NoPathError(TinygradNeuronError, ValueError):
+    """A gradient asked for by something that the result does not depend on."""
+
+    code = "TN104"
+
+
 class LeftGraphError(TinygradNeuronError, TypeError):
     """A number was about to leave the graph, and its gradient with it."""
 
@@ -130,6 +136,12 @@ class IntegerWeightError(TinygradNeuronError, TypeError):
     """Whole numbers where something must be able to move a little."""
 
     code = "TN115"
+
+
+class NotFiniteError(TinygradNeuronError, ArithmeticError):
+    """A loss or a gradient that is inf or nan, while somebody is being taught."""
+
+    code = "TN118"
 
 
 class UnsupportedError(TinygradNeuronError, TypeError):
@@ -203,10 +215,50 @@ class LossCheckError(TinygradNeuronError, AssertionError):
     code = "TN145"
 
 
+class ModelFileError(TinygradNeuronError, ValueError):
+    """A file that does not hold the model, the neuron or the training that it should."""
+
+    code = "TN143"
+
+
+class TrainingDataError(TinygradNeuronError, ValueError):
+    """Examples that a model cannot be fitted to: none, too few, or not as many as targets."""
+
+    code = "TN190"
+
+
+class NonFiniteError(TinygradNeuronError, ArithmeticError):
+    """A training whose loss is no longer a number: `history` tells the way there.
+
+    The model has the weights with which the loss was last finite.
+    """
+
+    code = "TN191"
+    history: Any = None
+
+
+class CheckpointError(TinygradNeuronError, ValueError):
+    """A checkpoint of another training than the one that is to go on."""
+
+    code = "TN192"
+
+
+class NotSavableError(TinygradNeuronError, TypeError):
+    """Something that a file cannot hold, because only running code could bring it back."""
+
+    code = "TN193"
+
+
 class DescentError(TinygradNeuronError, ValueError):
     """A descent that would lead nowhere: nothing to move, or no step to move it by."""
 
     code = "TN136"
+
+
+class StateError(TinygradNeuronError, ValueError):
+    """A state that cannot be taken, or that belongs to another model or optimiser."""
+
+    code = "TN185"
 
 
 class RecomputedError(TinygradNeuronError, RuntimeError):
@@ -239,6 +291,46 @@ class TraceError(TinygradNeuronError, TypeError):
     """A function that no program stands for, or an input that a program was not made for."""
 
     code = "TN165"
+
+
+class TraceFileError(TinygradNeuronError, ValueError):
+    """A file, or data, that does not hold a trace."""
+
+    code = "TN175"
+
+
+class DrawingError(TinygradNeuronError, ValueError):
+    """A picture that nobody could read."""
+
+    code = "TN176"
+
+
+class MissingExtraError(TinygradNeuronError, ImportError):
+    """Something that needs a library which is not installed."""
+
+    code = "TN180"
+
+    @classmethod
+    def of(cls, library: str, extra: str, what: str) -> "MissingExtraError":
+        """What needs the library, and the extra of this package that brings it."""
+        return cls(
+            f"{what} needs {library}, which is not installed.",
+            why="This package itself needs NumPy only; what not everybody uses is an extra.",
+            hint=f"pip install 'tinygrad_neuron[{extra}]'   or   pip install {library}",
+            extra=extra,
+        )
+
+
+class PictureError(TinygradNeuronError, ValueError):
+    """A picture asked of what it cannot show, or not so that a person could read it."""
+
+    code = "TN181"
+
+
+class PartitionError(TinygradNeuronError, ValueError):
+    """Data in partitions that cannot be learnt from partition by partition."""
+
+    code = "TN200"
 
 
 THE_INPUT = "<input>"  # in the text of a rule, which is fed numbers: whoever calls it has the name

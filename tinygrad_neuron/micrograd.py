@@ -36,7 +36,7 @@ class Neuron(Module):
 
     def parameters(self) -> list[Value]:
         """The weights, then the bias."""
-        return [*self.w, self.b]
+        return [*self.w, self.b]  # said: to look for 337 single numbers takes twenty times as long
 
     def __repr__(self) -> str:
         return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"
@@ -75,3 +75,7 @@ class MLP(nn.MLP):
     def __init__(self, nin: int, nouts: Sequence[int]) -> None:
         joints = list(pairwise([nin, *nouts]))
         self.layers = [Layer(n, m, nonlin=i < len(joints)) for i, (n, m) in enumerate(joints, 1)]
+
+    def parameters(self) -> list[Value]:
+        """Those of the layers, first to last."""
+        return [p for layer in self.layers for p in layer.parameters()]

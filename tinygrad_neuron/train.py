@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_neuron.course import Course
+from tinygrad_neuron.text import count
 from tinygrad_neuron.value import Value
 
 Array = Any  # an ndarray of floats
@@ -42,7 +44,7 @@ Done = Callable[[Moment, Moment], bool]  # asked with the moment now and the fir
 
 
 @dataclass(frozen=True)
-class History:
+class History(Course):
     """A descent as data: N updates are N + 1 moments, the start and one after each update.
 
     `ending` says why it stopped: converged, diverging, cycling (with the `period` in updates),
@@ -53,6 +55,20 @@ class History:
     moments: Sequence[Moment]
     ending: str
     period: int | None = None
+
+    @property
+    def columns(self) -> dict[str, list[float]]:
+        """Update, loss and length of the gradient at every moment."""
+        return {
+            "update": [float(i) for i in range(len(self.moments))],
+            "loss": [moment.loss for moment in self.moments],
+            "|gradient|": [norm(moment.gradient) for moment in self.moments],
+        }
+
+    @property
+    def verdict(self) -> "Verdict":
+        """How it went, judged by the curvature of its path."""
+        return judge(self)
 
     @property
     def updates(self) -> int:
@@ -119,6 +135,24 @@ class Verdict:
     def factor(self) -> float:
         """1 - alpha * lambda: what one step multiplies the gradient by, in that direction."""
         return 1 - self.alpha * self.curvature
+
+    def __str__(self) -> str:
+        """How it ended, in one sentence with its numbers.
+
+        >>> print(Verdict("diverging", 2, 0.001, 220960.0))
+        diverging after 2 updates: alpha = 0.001 is 110.5 times above the limit 2/lambda = 9.051e-06
+        """
+        kind = {"budget": "not there yet", "no minimum": "without a bottom"}.get(
+            self.kind, self.kind
+        )
+        went = f"{kind} after {count(self.updates, 'update')}"
+        if self.kind == "diverging" and 1 < self.excess < math.inf:
+            limit = f"the limit 2/lambda = {self.limit:.4g}"
+            return f"{went}: alpha = {self.alpha:g} is {self.excess:.4g} times above {limit}"
+        if self.kind == "slow":
+            times = f"{self.best / self.alpha:.3g} times larger"
+            return f"{went}: alpha = {self.alpha:g} could be {times}, 1/lambda = {self.best:.3g}"
+        return f"{went} with alpha = {self.alpha:g}"
 
 
 def norm(x: Array) -> float:
