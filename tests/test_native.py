@@ -1,8 +1,10 @@
 """Programs as machine code give the numbers of the programs, to a few units in the last place."""
 
+import importlib.util
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import calls
 import numpy as np
@@ -16,8 +18,8 @@ from tinygrad_neuron import losses, program_of, value_and_grad
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.losses.description import example
 from tinygrad_neuron.ops import PRIMITIVES
-from tinygrad_neuron.program import descend, optimised, repeated
-from tinygrad_neuron.program.native import Compiled
+from tinygrad_neuron.program import descend, descent, optimised, repeated
+from tinygrad_neuron.program.native import Compiled, building
 from tinygrad_neuron.program.native.looping import Loop, loop_of
 from tinygrad_neuron.program.native.writing import Piece
 
@@ -216,6 +218,28 @@ def test_arrays_that_must_not_be_written_and_that_are_no_block():
         assert_close(code.run(x), np.tanh(X) * 2.0)
 
 
+def test_several_threads_at_once():
+    """Eight threads compile it, and each has its own numbers."""
+    code = compiled(value_and_grad(wave), X, Y[:, None])
+    inputs = [X * (k + 1) / 8 for k in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda x: code.run(x, Y[:, None]), inputs))
+    for x, answer in zip(inputs, answers, strict=True):
+        assert_close(answer, code.program.run(x, Y[:, None]))
+
+
+@pytest.mark.parametrize(("library", "name"), [("numba", "Numba"), ("scipy", "SciPy")])
+def test_what_is_missing_is_named(monkeypatch, library, name):
+    """With the extra that brings it; a loop is NumPy's then."""
+    found = importlib.util.find_spec
+    gone = {"find_spec": lambda x: None if x == library else found(x)}
+    monkeypatch.setattr(building.importlib.util, "find_spec", gone["find_spec"])
+    monkeypatch.setattr(descent, "find_spec", gone["find_spec"])
+    with pytest.raises(tn.errors.MissingExtraError, match=name):
+        compiled(np.sin, 1.0)
+    assert descend(lambda w: w * w, 1.0, alpha=0.25, steps=2).state == 0.25
+
+
 # ---------------------------------------------------------------------------- whole loops
 
 
@@ -373,7 +397,7 @@ SCRIPT = """
 import sys, time
 import numpy as np
 from tinygrad_neuron import program_of
-from tinygrad_neuron.program.native import Compiled
+from tinygrad_neuron.program.native import Compiled, building
 code = Compiled(program_of(lambda x: np.sum(np.tanh(x) * 0.25))(np.ones(10)))
 print(code.run(np.ones(10)))
 function = code.steps[0][1]

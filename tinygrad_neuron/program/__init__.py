@@ -3,7 +3,7 @@
 from tinygrad_neuron.program.algebra import simplified as simplified
 from tinygrad_neuron.program.compiling import Compiled as Compiled, compile as compile
 from tinygrad_neuron.program.descent import (
-    Course as Course,
+    Outcome as Outcome,
     descend as descend,
     repeated as repeated,
 )

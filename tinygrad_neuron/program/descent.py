@@ -31,7 +31,7 @@ Numbers = list[Any]
 
 
 @dataclass(frozen=True)
-class Course:
+class Outcome:
     """What a loop reached: the last state with a finite loss, and the loss before every step.
 
     `stopped` says why it ended early; it is empty where all steps were done.
@@ -51,7 +51,7 @@ def descend(
     batches: Sequence[Any] = (),
     rows: Sequence[Any] = (),
     native: bool | None = None,
-) -> Course:
+) -> Outcome:
     """Gradient descent on `loss(parameters, *data, *batch)`: steps of `alpha` times the slope.
 
     >>> from tinygrad_neuron.program import descend
@@ -88,7 +88,7 @@ def repeated(
     steps: int,
     batches: Sequence[Any] = (),
     native: bool | None = None,
-) -> Course:
+) -> Outcome:
     """What comes of `loss, state = step(state, *data, *batch)`, so many times.
 
     `state` is a number, an array or a container of them, and keeps its shapes and dtypes. Of each
@@ -115,7 +115,7 @@ def repeated(
     program = _handed_on(optimised(program), names[0], start)
     moving = dict(zip(chain(*names[1 + len(data) :]), turns, strict=True))
     reached, losses, why = _run(program, names[0], moving, steps, native).whole(start)
-    return Course(rebuilt(state, reached), losses, why)
+    return Outcome(rebuilt(state, reached), losses, why)
 
 
 def _descend_rows(
@@ -126,7 +126,7 @@ def _descend_rows(
     alpha: float,
     steps: int,
     native: bool | None,
-) -> Course:
+) -> Outcome:
     """Descent on the mean of a loss over rows of numbers."""
     tables = [np.asarray(_plain(x)) for x in rows]
     sample = [x[0].tolist() for x in tables]
@@ -141,7 +141,7 @@ def _descend_rows(
     start = [_plain(x) for x in leaves(parameters)]
     program = _handed_on(optimised(_moved(program, names[0], float(alpha))), names[0], start)
     reached, losses, why = _run(program, names[0], {}, steps, native).whole(start)
-    return Course(rebuilt(parameters, reached), losses, why)
+    return Outcome(rebuilt(parameters, reached), losses, why)
 
 
 def _moved(program: Program, names: Sequence[str], alpha: float) -> Program:
@@ -160,12 +160,17 @@ def _moved(program: Program, names: Sequence[str], alpha: float) -> Program:
     return replace(program, lines=tuple(lines), outputs=tuple(outputs), whole=whole)
 
 
+def _installed() -> bool:
+    """Whether there is what compiled loops need."""
+    return all(find_spec(library) is not None for library in ("numba", "scipy"))
+
+
 def _run(
     program: Program, names: Sequence[str], moving: Any, steps: int, native: bool | None
 ) -> "_Run":
     """A loop that is ready to go."""
     run = _Run(program, names, moving, steps)
-    if native or (native is None and find_spec("numba") is not None):
+    if native or (native is None and _installed()):
         run.native = loop_of(program, names, {Name(x): len(y) for x, y in moving.items()})
     return run
 

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_neuron.containers import mapped, rebuilt
 from tinygrad_neuron.graph import tidy
 from tinygrad_neuron.program.lines import Line, Name, is_array, named
-from tinygrad_neuron.program.native.building import compiled, missing
+from tinygrad_neuron.program.native.building import compiled, insist
 from tinygrad_neuron.program.native.expansion import expanded
 from tinygrad_neuron.program.native.regions import Analysis, Region, pieces
 from tinygrad_neuron.program.native.writing import HEAD, Piece
@@ -73,15 +73,15 @@ class Compiled:
     Elementwise lines of one shape, and the sums of them, are one loop; products of matrices go to
     BLAS. What has no form here is left to NumPy, between compiled pieces. `run` is that of the
     program; where an angle is too large for the compiled sine, or a nan might have to be excused,
-    the program itself is asked.
+    the program itself is asked. Safe to call from several threads.
+
+    Raises `MissingExtraError` (TN180) without the extra `native`.
     """
 
     program: Program
 
     def __post_init__(self) -> None:
-        problem = missing()
-        if problem is not None:
-            raise problem
+        insist()
         self.plan = Plan(expanded(self.program))
         inside = self.plan.program
         self.arrays = {
