@@ -522,6 +522,13 @@ def test_learning_by_heart_is_said():
     assert "still falling" in History(columns | {"validation": [3, 2, 1]}, "budget").verdict
 
 
+def test_a_loss_that_rises_is_said():
+    """It may have far to go before it is lost."""
+    model = MLP(3, [8, 1], rng=0)
+    history = tn.fit(model, (X, Y), optimizer="gradient_descent", alpha=3.0, epochs=3)
+    assert history.losses[-1] > history.losses[0] and "smaller alpha" in history.verdict
+
+
 def test_a_descent_is_told_in_the_same_way():
     """One idea of a history: the lesson's, too, is columns, a table, JSON and a verdict."""
     w = Value(0.0)

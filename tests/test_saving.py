@@ -261,7 +261,9 @@ def test_foreign_files_are_named(tmp_path, content):
     """A file of something else is refused, with what reads and writes ours."""
     path = tmp_path / "other.npz"
     path.write_bytes(content)
-    refused(path)
+    error = refused(path)
+    if content[:2] != b"PK":
+        assert "was not written by this package" in str(error)
 
 
 def test_a_file_that_is_not_there(tmp_path):

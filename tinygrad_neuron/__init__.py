@@ -289,7 +289,12 @@ from tinygrad_neuron.value import Value as Value
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tinygrad_neuron import check as check, losses as losses, program as program
+    from tinygrad_neuron import (
+        check as check,
+        losses as losses,
+        program as program,
+        tables as tables,
+    )
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
         check_grad as check_grad,
@@ -303,12 +308,14 @@ if TYPE_CHECKING:
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import program_of as program_of
     from tinygrad_neuron.saving import export as export, load as load, save as save
+    from tinygrad_neuron.sweeping import sweep as sweep
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
     "check": "",
     "losses": "",
     "program": "",
+    "tables": "",
     "assert_grad": "check",
     "check_grad": "check",
     "check_gradient": "check",
@@ -322,6 +329,7 @@ _WHERE = {
     "primitive": "handwritten",
     "program_of": "program",
     "save": "saving",
+    "sweep": "sweeping",
 }
 
 

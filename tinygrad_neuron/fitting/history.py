@@ -78,6 +78,8 @@ class History(Course):
                 and losses[-1] > WORSE * losses[self.best] > 0
             ):
                 remarks.append("Since then it learns by heart: patience=10 stops there.")
+        if self.losses[-1] > self.losses[0]:
+            remarks.append("It rose: a smaller alpha.")
         earlier = self.losses[-1 - math.ceil(len(self.losses) / 10)] if len(self.losses) > 1 else 0
         if self.ending == "budget" and 0 < self.losses[-1] < FALLING * earlier and not remarks[1:]:
             remarks.append("It was still falling: more epochs.")

@@ -103,6 +103,8 @@ def read(path: PathLike, format: str) -> tuple[Any, Arrays]:  # noqa: A002
         raise ModelFileError(
             f"{path} cannot be read: {error.strerror or error}.", hint="check the path"
         ) from error
+    except ModelFileError:
+        raise
     except BROKEN as error:
         raise damaged(path, str(error) or type(error).__name__) from error
 
@@ -172,7 +174,7 @@ def damaged(path: PathLike, reason: str) -> ModelFileError:
 def foreign(path: PathLike, reason: str) -> ModelFileError:
     return ModelFileError(
         f"{path} was not written by this package: {reason}.",
-        hint="tn.save(model, path) writes what tn.load(path) reads",
+        hint="a file that tn.save(model, path) wrote, or train --save",
     )
 
 
