@@ -217,11 +217,11 @@ def test_importing_changes_nothing():
 
 
 def test_what_not_everybody_uses_is_imported_when_it_is_asked_for():
-    """Checks, losses and programs, and NumPy's random numbers, wait for who wants them."""
+    """Checks, losses, networks, programs and NumPy's random numbers wait for who wants them."""
     script = (
         "import sys, tinygrad_neuron as tn\n"
-        "late = {f'tinygrad_neuron.{x}' for x in ('check', 'losses', 'program')}\n"
-        "late.add('numpy.random')\n"
+        "late = {f'tinygrad_neuron.{x}' for x in ('check', 'losses', 'nn', 'optim')}\n"
+        "late |= {'tinygrad_neuron.program', 'numpy.random'}\n"
         "assert not late & sys.modules.keys(), late & sys.modules.keys()\n"
         "assert {'check', 'losses', 'check_grad', 'primitive'} <= set(dir(tn))\n"
         "assert tn.check_grad(lambda x: x * x, 3.0)\n"

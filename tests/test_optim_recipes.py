@@ -3,6 +3,7 @@
 import builtins
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -273,6 +274,8 @@ def test_a_plateau_has_a_least_alpha_and_knows_losses_below_zero():
     plateau = optim.Plateau(0.3, factor=0.1, patience=0, least=0.01)
     assert [plateau(x) for x in (-1.0, -2.0, -1.5)] == pytest.approx([0.3, 0.3, 0.03])
     assert [plateau(x) for x in (-1.0, -1.0)] == [0.01, 0.01]
+    plateau = optim.Plateau(0.3, factor=0.5, patience=0)
+    assert [plateau(x) for x in (-1.0, -0.99995, -1.00005)] == [0.3, 0.15, 0.075]
 
 
 def test_an_optimiser_follows_its_schedule():
@@ -346,6 +349,18 @@ def test_scipys_methods_find_the_end_of_the_valley(method):
     )
     np.testing.assert_allclose([*w.data, b.data], 1.0, rtol=1e-4)
     np.testing.assert_array_equal(found.x, [*w.data, b.data])
+
+
+def test_what_was_found_counts_and_not_what_was_tried_last():
+    """A method may look further after the best place; the parameters go back there."""
+
+    def method(loss, x0, **settings):
+        loss(x0 + 1.0), loss(x0 + 2.0)
+        return SimpleNamespace(x=x0 + 1.0)
+
+    w = Value([1.0, 2.0])
+    optim.minimise(lambda: (w * w).sum(), [w], method=method)
+    np.testing.assert_array_equal(w.data, [2.0, 3.0])
 
 
 def test_a_network_by_l_bfgs_fits_what_it_can():

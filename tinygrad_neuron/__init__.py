@@ -12,11 +12,9 @@ from tinygrad_neuron import (
     fft as fft,
     linalg as linalg,
     ops as ops,
-    optim as optim,
 )
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
-from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
 from tinygrad_neuron.ops import (
     absolute as absolute,
     add as add,
@@ -292,6 +290,8 @@ if TYPE_CHECKING:
     from tinygrad_neuron import (
         check as check,
         losses as losses,
+        nn as nn,
+        optim as optim,
         program as program,
         tables as tables,
     )
@@ -305,6 +305,7 @@ if TYPE_CHECKING:
     from tinygrad_neuron.fitting import fit as fit
     from tinygrad_neuron.handwritten import primitive as primitive
     from tinygrad_neuron.inspection import inspect as inspect
+    from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import program_of as program_of
     from tinygrad_neuron.saving import export as export, load as load, save as save
@@ -314,8 +315,13 @@ if TYPE_CHECKING:
 _WHERE = {
     "check": "",
     "losses": "",
+    "nn": "",
+    "optim": "",
     "program": "",
     "tables": "",
+    "Layer": "nn",
+    "MLP": "nn",
+    "Neuron": "nn",
     "assert_grad": "check",
     "check_grad": "check",
     "check_gradient": "check",

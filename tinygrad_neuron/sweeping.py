@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 from tinygrad_neuron.errors import NonFiniteError, UnsupportedError
 from tinygrad_neuron.fitting import History
@@ -204,8 +204,9 @@ def attempt(function: Function, setting: Settings) -> Outcome:
     try:
         result = function(**setting)
     except NonFiniteError as error:
-        return None, cast(History, error.history), str(error)
-    return result, getattr(result, "history", result), ""
+        return None, error.history, str(error)
+    history: Any = getattr(result, "history", result)
+    return result, history, ""
 
 
 def _scored(run: Run, largest: float) -> list[str]:

@@ -15,7 +15,7 @@ def minimise(
     loss: Callable[[], Value],
     parameters: Iterable[Value],
     *,
-    method: str = "L-BFGS-B",
+    method: Any = "L-BFGS-B",
     **settings: Any,
 ) -> Any:
     """`scipy.optimize.minimize` of a loss, by the gradient of its parameters.
