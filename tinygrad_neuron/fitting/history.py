@@ -81,7 +81,8 @@ class History(Course):
         if self.losses[-1] > self.losses[0]:
             remarks.append("It rose: a smaller alpha.")
         earlier = self.losses[-1 - math.ceil(len(self.losses) / 10)] if len(self.losses) > 1 else 0
-        if self.ending == "budget" and 0 < self.losses[-1] < FALLING * earlier and not remarks[1:]:
+        late = self.best >= 0.9 * (len(self.losses) - 1)
+        if self.ending == "budget" and late and 0 < self.losses[-1] < FALLING * earlier:
             remarks.append("It was still falling: more epochs.")
         if self.kept not in (None, len(self.losses) - 1):
             remarks.append(f"The weights are those of epoch {self.kept + 1}.")
