@@ -394,6 +394,20 @@ def test_a_training_goes_on_bit_for_bit(
     assert history.to_dict() == whole.to_dict()
 
 
+def test_a_plateau_goes_on_where_it_was(tmp_path):
+    """How long it has waited is part of the checkpoint: alpha falls when it would have fallen."""
+    alphas = []
+    for path, budgets in ((tmp_path / "run.npz", (1, 2, 3, 12)), (None, (12,))):
+        alphas.append([])
+        for epochs in budgets:
+            tn.fit(
+                Neuron(3, rng=0), (X, Y), alpha=optim.Plateau(1.0, patience=1, factor=0.5),
+                epochs=epochs, checkpoint=path,
+                callbacks=[lambda look: alphas[-1].append(look.optimizer.alpha)],
+            )  # fmt: skip
+    assert alphas[0] == alphas[1] and len(set(alphas[0])) > 3
+
+
 KILLED = """
 import sys
 import numpy as np
