@@ -397,7 +397,7 @@ def test_a_training_goes_on_bit_for_bit(
 def test_a_plateau_goes_on_where_it_was(tmp_path):
     """How long it has waited is part of the checkpoint: alpha falls when it would have fallen."""
     alphas = []
-    for path, budgets in ((tmp_path / "run.npz", (1, 2, 3, 12)), (None, (12,))):
+    for path, budgets in ((tmp_path / "run.npz", range(1, 13)), (None, (12,))):
         alphas.append([])
         for epochs in budgets:
             tn.fit(
