@@ -42,6 +42,7 @@ def add_options(parser: Parser) -> None:
     add("--alpha", type=rate, metavar="A", help="the learning rate, 0.01")
     seed_option(parser, "which random numbers: 0")
     add("--save", metavar="model.npz", help="write the model to a file")
+    add("--export", metavar="predict.py", help="write it as Python that needs NumPy alone")
     add("--checkpoint", metavar="run.npz", help="write the training there, and go on from there")
 
 
@@ -69,6 +70,8 @@ def run(options: Options) -> Trained:
     trained = train(options.data, options.target, **given(options, *FITTING))
     if options.save:
         saving.save(trained.model, options.save)
+    if options.export:
+        trained.model.export(options.export)
     return trained
 
 
