@@ -68,6 +68,11 @@ def test_it_is_the_loop_that_one_would_write():
     """Batch by batch, the same bits as the four lines."""
     mine, theirs = network(), network()
     tn.fit(mine, (X, Y), alpha=0.02, epochs=3, batch_size=16, seed=7)
+    made = network()
+    tn.fit(
+        made, (X, Y), optimizer=optim.Adam(made.parameters(), 0.02), epochs=3, batch_size=16, seed=7
+    )
+    assert bits(made) == bits(mine)
     optimiser = optim.Adam(theirs.parameters(), 0.02)
     for epoch in range(3):
         for x, y in Rows(X, Y, 16, 7).batches(epoch):

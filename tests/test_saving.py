@@ -320,7 +320,7 @@ def test_members_that_overlap_are_refused(tmp_path):
             file.filelist.append(info)
             file.NameToInfo[info.filename] = info
         file._didModify = True
-    refused(path)
+    refused(path, "larger than the file")
 
 
 @pytest.mark.parametrize("shape", [(10**12,), (10**6, 10**6), (-1,), (2**63,), (0, 10**30), (3,)])
