@@ -85,6 +85,14 @@ def same(a, b):
         assert array.tobytes() == other.tobytes()
 
 
+def by_columns():
+    """A network whose weights lie in memory column after column."""
+    model = MLP(3, [64, 32, 1], rng=0)
+    for layer in model.layers:
+        layer.w = Value(np.asfortranarray(layer.w.data))
+    return model
+
+
 def saved(tmp_path, model=None):
     """The path of a file that a model was saved to."""
     path = tmp_path / "model.npz"
@@ -496,8 +504,9 @@ def exported(tmp_path, model, batches):
         MLP(3, [5, 2], activation="softplus", rng=0).cast(np.float32),
         network(),
         Twice(),
+        by_columns(),
     ],
-    ids=["neuron", "large", "float32", "parts", "own"],
+    ids=["neuron", "large", "float32", "parts", "own", "by columns"],
 )
 def test_an_exported_model_gives_the_same_bits(tmp_path, model):
     """For one row and for many, in a process that has NumPy and nothing else."""

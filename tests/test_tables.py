@@ -217,6 +217,7 @@ def test_numbers_by_another_loss(loss):
     """The relation is learnt to a small part of its spread, in the units of the table."""
     trained = train(TREES, "height", loss=loss, hidden=(), epochs=400, alpha=0.05)
     assert trained.quality["root_mean_square_error"] < 0.05
+    assert np.allclose(trained.model.predict(TREES), HEIGHT, rtol=0, atol=0.5)
     assert trained.quality["spread_of_target"] == pytest.approx(3.5, rel=0.4)
 
 

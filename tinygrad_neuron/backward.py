@@ -8,12 +8,13 @@ What is owed lives in a dictionary of the sweep, never on the nodes: two sweeps 
 """
 
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from tinygrad_neuron import graph
+from tinygrad_neuron import arrays, graph
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.checkpointing import Segment, checkpointed, reopened
 from tinygrad_neuron.errors import (
     ChangedDataError,
@@ -197,7 +198,7 @@ def _fitted(share: Array, x: Node, node: Node) -> Array:
     if given != wanted:
         if not node.primitive.broadcasts or _misfit(given, wanted):  # type: ignore[union-attr]
             raise _misshapen(share, x, node)
-        add_up = sum_to if isinstance(share, Node) else sum_to.forward
+        add_up = sum_to.forward if type(share) is np.ndarray else sum_to
         share = add_up(share, shape=wanted)
     if dtype_of(share) != dtype_of(target):
         share = astype(share, dtype=dtype_of(target))
@@ -215,6 +216,8 @@ def excused(share: Array, g: Array) -> Array:
     number = share._data if isinstance(share, Node) else share
     if type(number) is float:
         return 0.0 if number != number and plain(g) == 0.0 else share
+    if is_foreign(number):
+        return unless_idle(share, g)  # without looking: it would have to be computed for that
     least = np.minimum.reduce(number, None, initial=0.0)  # nan if there is one: the fast way
     if least == least:
         return share
@@ -305,15 +308,39 @@ def backward(result: Node, seed: Array = None) -> None:
     On leaves gradients add up from call to call, until `zero_grad`; on the nodes between they are
     those of this call. The seed is what the result itself is owed: 1 for a single number.
     """
+    if graph.watching and graph.watcher() is not None:
+        graph.watcher().backward(result, seed, leave_gradients)
+    else:
+        leave_gradients(result, seed)
+
+
+def leave_gradients(result: Node, seed: Array = None) -> None:
+    """What `backward` does."""
     floats = sweep_floats(result, 1.0) if seed is None else None
     if floats is None:
-        _deposit(sweep(result, seed_for(result, seed)))
+        _deposit(settled(sweep(result, seed_for(result, seed)), [result]))
         return
     nodes, owed, leaves = floats
     for node, g in zip(nodes, owed, strict=True):
         if node is not None:
             node._grad = g
     _deposit(leaves)
+
+
+def settled(owed: dict[Node, Array], results: Sequence[Node]) -> dict[Node, Array]:
+    """What was owed, each where the numbers of its Value are: beside numbers in memory, in memory.
+
+    What is still to be computed for that, the results' own numbers among it, is computed together.
+    """
+    astray = [x for x, g in owed.items() if is_foreign(g) and not is_foreign(x._data)]
+    if not astray:
+        return owed
+    lazy = [y for y in results if arrays.is_lazy(y._data) and not y.shape]
+    moved = [*astray, *(y for y in lazy if y in owed)]
+    found = arrays.in_memory([*(y._data for y in lazy), *(owed[x] for x in moved)])
+    for y, number in zip(lazy, found, strict=False):
+        y._data = tidy(number)  # the same number, which nobody needs to compute again
+    return {**owed, **dict(zip(moved, map(tidy, found[len(lazy) :]), strict=True))}
 
 
 def _deposit(owed: Mapping[Node, Array]) -> None:
@@ -346,6 +373,10 @@ def _lent(g: Array) -> Array:
 
 def own(g: Array, others: set[int]) -> Array:
     """g, copied where its memory belongs to something else as well; from now on g's is taken."""
+    if is_foreign(g):
+        again = id(g) in others
+        others.add(id(g))
+        return arrays.copied(g) if again else g
     if type(g) is not np.ndarray:
         return tidy(g)
     if g.base is not None or id(g) in others:
@@ -362,10 +393,14 @@ def seed_for(result: Node, seed: Array = None) -> Array:
             raise _not_scalar(result)
         if is_complex(result):
             raise _not_real(result)
-        return tidy(np.ones((), dtype_of(result)))
+        return like(result, 1.0)
     if is_complex(seed) and not is_complex(result):
         raise imaginary_lost(f"The seed of {name_of(result)}")
-    seed = np.array(plain(seed), dtype=dtype_of(result))
+    seed = plain(seed)
+    if is_foreign(seed):
+        seed = astype(seed, dtype=dtype_of(result))
+    else:
+        seed = np.array(seed, dtype=dtype_of(result))
     if seed.shape != shape:
         name = name_of(result)
         raise GradientShapeError(
@@ -375,7 +410,14 @@ def seed_for(result: Node, seed: Array = None) -> Array:
             given=seed.shape,
             wanted=shape,
         )
-    return tidy(seed)
+    return like(result, 1.0) * seed if is_foreign(result._data) else tidy(seed)
+
+
+def like(x: Node, number: float) -> Array:
+    """This number in the shape, in the precision and in the kind of array of a node."""
+    if is_foreign(x._data):
+        return np.full_like(x._data, number)
+    return tidy(np.full(shape_of(x), number, dtype_of(x)))
 
 
 def _not_real(result: Node) -> NotScalarError:

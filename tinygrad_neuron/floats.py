@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron import graph
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.graph import MANY, Array, Node, Primitive, new, tick, unchanged
 
 # ---------------------------------------------------------------------------------- recording
@@ -113,9 +114,13 @@ def reflected_method(function: Primitive) -> Callable[[Any, Any], Any]:
 
 def _deferring(function: Primitive, a: Array, b: Array) -> Any:
     """An operator's result, or Python's own word that it cannot serve these two."""
-    if isinstance(a, NUMBERS) and isinstance(b, NUMBERS):
+    if _is_number(a) and _is_number(b):
         return function(a, b)
     return NotImplemented
+
+
+def _is_number(x: Array) -> bool:
+    return isinstance(x, NUMBERS) or is_foreign(x)
 
 
 def _documented(method: Any, function: Primitive) -> Any:

@@ -21,14 +21,17 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from tinygrad_neuron import arrays
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.errors import RuleError, UnsupportedError, caller, place, short
 
-# A number, an ndarray or a Node: a rule cannot tell which it was given, and that is the point.
+# A number, an array or a Node: a rule cannot tell which it was given, and that is the point.
 Array = Any
 Rule = Callable[..., Array]
 
 tick = itertools.count(1).__next__
 new = object.__new__
+ndarray = np.ndarray  # which recording asks for often
 MANY = object()  # in `_b`: the inputs are a tuple, in `_a`
 NO_SETTINGS: Mapping[str, Any] = {}
 last_change = 0  # the birth of the latest leaf that was given new data, anywhere
@@ -39,7 +42,7 @@ class Node:
 
     | slot | holds |
     |---|---|
-    | `_data` | a Python float or complex, or a NumPy array |
+    | `_data` | a Python float or complex, or a NumPy array, or one with NumPy's protocols |
     | `primitive` | the function that made it; `None` for a leaf |
     | `inputs` | what it was made from, in order: nodes and plain constants |
     | `settings` | the keyword arguments |
@@ -104,7 +107,7 @@ class Node:
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis; () for a number."""
-        return np.shape(self._data)
+        return getattr(self._data, "shape", ())
 
     def only(self) -> Array:
         """The data, for an answer that leaves the graph; what stands for many refuses."""
@@ -178,6 +181,14 @@ def is_traced(x: Array) -> bool:
     return isinstance(x, Node) and x.traced
 
 
+def any_foreign(*xs: Array) -> bool:
+    """Whether one of them is, or holds, an array of another library."""
+    for x in xs:
+        if type(x) is not ndarray and is_foreign(x._data if isinstance(x, Node) else x):
+            return True
+    return False
+
+
 def only(x: Array) -> Array:
     """The number or array inside a node, where the answer must be one; anything else as it is."""
     return x.only() if isinstance(x, Node) else x
@@ -186,7 +197,8 @@ def only(x: Array) -> Array:
 def dtype_of(x: Array) -> "np.dtype[Any]":
     """The NumPy dtype of the numbers in it; float64 for a Python float."""
     data = x._data if isinstance(x, Node) else x
-    return data.dtype if isinstance(data, (np.ndarray, np.generic)) else np.asarray(data).dtype
+    dtype = getattr(data, "dtype", None)
+    return np.asarray(data).dtype if dtype is None else dtype
 
 
 def is_complex(x: Array) -> bool:
@@ -353,7 +365,68 @@ def places() -> Iterator[None]:
             pauses, placing = pauses - 1, placing - 1
 
 
+_stand_in: ContextVar[Callable[[Any], Any] | None] = ContextVar("stand_in", default=None)
+
+
+@contextmanager
+def standing_in(stand_in: Callable[[Any], Any]) -> Iterator[None]:
+    """A block in which every input of a primitive is replaced by what stands in for it.
+
+    In a trace that is how the number of a leaf that nobody handed in is kept out of it.
+    """
+    global pauses
+    token = _stand_in.set(stand_in)
+    with _pauses_lock:
+        pauses += 1
+    try:
+        yield
+    finally:
+        with _pauses_lock:
+            pauses -= 1
+        _stand_in.reset(token)
+
+
+def look_at(node: "Node") -> None:
+    """Somebody looks at its number, or changes it: refused by what stands in for it, if any."""
+    stand_in = _stand_in.get()
+    if stand_in is not None:
+        only(stand_in(node))
+
+
+def has_stand_ins() -> bool:
+    """Whether here and now others stand in for leaves."""
+    return bool(pauses) and _stand_in.get() is not None
+
+
+# ---------------------------------------------------------------------------------- being watched
+
+watching = 0  # how many blocks are open anywhere whose backward passes somebody looks at
+_watcher: ContextVar[Any] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched(watcher: Any) -> Iterator[None]:
+    """A block whose `backward()` is done by `watcher.backward`, in this thread and context."""
+    global watching
+    token = _watcher.set(watcher)
+    with _pauses_lock:
+        watching += 1
+    try:
+        yield
+    finally:
+        with _pauses_lock:
+            watching -= 1
+        _watcher.reset(token)
+
+
+def watcher() -> Any:
+    """Who looks at backward passes here and now, or None."""
+    return _watcher.get() if watching else None
+
+
 # -------------------------------------------------------------------------------- primitives
+
+arrays.NATIVE.append(Node)
 
 
 @dataclass(frozen=True)
@@ -406,6 +479,7 @@ class Primitive:
         steep: bool = True,
         holomorphic: bool | None = None,
         scalar: Any = None,
+        foreign: Callable[..., Array] | str | None = None,
         domains: tuple[Domain, ...] = (),
         kink: str = "",
         numpy: tuple[Callable[..., Any], ...] = (),
@@ -421,6 +495,7 @@ class Primitive:
         self.holomorphic = holomorphic
         self.real_only = holomorphic is None and any(rules)
         self.scalar = scalar  # the same function for Python floats
+        self.foreign = foreign  # and for arrays of other libraries, or why they cannot have it
         self.domains, self.kink = domains, kink  # where it is defined, and the slope at corners
         self.numpy = numpy  # the functions of NumPy's it stands for
         self._read_signature()
@@ -465,12 +540,15 @@ class Primitive:
         bare = self.short and len(inputs) == self.arity and not settings
         if bare and type(inputs[0]) is type(inputs[-1]) is float:  # a rule at work on floats
             return self._of_floats(inputs)
+        if pauses and (stand_in := _stand_in.get()) is not None:
+            inputs = tuple(map(stand_in, inputs))
         if len(inputs) != self.arity and not self.variadic:
             inputs = self._positional(inputs, settings)
         if settings or self.defaults:
             settings = self._complete(settings)
         kind: type[Node] | None = None
         raw, floats, constants, moves = [], self.scalar is not None, False, False
+        foreign = False
         for x in inputs:
             if isinstance(x, Node):
                 moves = moves or not x.constant
@@ -478,12 +556,14 @@ class Primitive:
                 if kind is not mine and (kind is None or issubclass(mine, kind) or mine.batched):
                     kind = mine  # the most specific one
                 x = x._data
-            elif isinstance(x, np.ndarray):
+            elif isinstance(x, ndarray):
                 constants = True
             elif isinstance(x, (list, tuple)):  # 5 times faster than a union
                 return self(*map(from_list, inputs), **settings)
-            if floats and type(x) is not float:
+            if type(x) is not float:
                 floats = False
+                if type(x) is not ndarray and is_foreign(x):
+                    foreign = constants = True
             raw.append(x)
         if self.real_only and kind is not None and not floats:
             self._refuse_complex(raw)
@@ -491,9 +571,11 @@ class Primitive:
             data = self._of_floats(raw)
         elif kind is not None and kind.batched:
             data = kind.computed(self, inputs, raw, settings)
+        elif foreign:
+            data = arrays.forward(self, raw, settings)
         else:
             data = self.forward(*raw, **settings)
-            if type(data) is not np.ndarray or not data.ndim:
+            if type(data) is not ndarray or not data.ndim:
                 data = tidy(data)
         if kind is None:
             return data
@@ -561,7 +643,7 @@ class Primitive:
 def kept(x: Array) -> Array:
     """An input as the graph keeps it: of an array that somebody could still write to, a copy."""
     if type(x) is not np.ndarray or frozen(x):
-        return x
+        return arrays.copied(x) if is_foreign(x) else x
     if x.dtype.hasobject:
         raise UnsupportedError(
             f"An array of dtype object, shape {x.shape}, is not an array of numbers.",

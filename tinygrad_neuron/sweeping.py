@@ -11,11 +11,11 @@ import pickle
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from tinygrad_neuron.errors import NonFiniteError, UnsupportedError
 from tinygrad_neuron.fitting import History
+from tinygrad_neuron.showing import view
 from tinygrad_neuron.text import number, table
 
 Settings = dict[str, Any]
@@ -94,8 +94,7 @@ class Sweep:
         Raises `MissingExtraError` (TN180) where Matplotlib is not installed (extra `plot`).
         """
         curves = {label(run.settings): run.history.losses for run in self.runs}
-        plots = import_module("tinygrad_neuron.views.plots")  # a layer above
-        return plots.loss_curve(curves, **settings)
+        return view("plots", "loss_curve")(curves, **settings)
 
     def __str__(self) -> str:
         return self.table()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.backward import own, seed_for, sweep
+from tinygrad_neuron.backward import like, own, seed_for, settled, sweep
 from tinygrad_neuron.batching import Batched, apart, is_open, one_batch, together
 from tinygrad_neuron.containers import alongside, leaves, mapped, parts, rebuilt
 from tinygrad_neuron.errors import (
@@ -411,7 +411,7 @@ def _gradients(y: Value, xs: list[Value], since: int) -> tuple[list[Value], bool
         return _answers(floats[2], xs), False
     watched = _watched(since, [y])
     owed = sweep(y, seed_for(y), since=since, record=watched, wanted=set(xs))
-    return _answers(owed, xs), watched
+    return _answers(owed if watched else settled(owed, [y]), xs), watched
 
 
 def _answers(owed: Any, xs: list[Value]) -> list[Value]:
@@ -424,7 +424,7 @@ def _answers(owed: Any, xs: list[Value]) -> list[Value]:
 def _answer(g: Array, x: Value, taken: set[int]) -> Value:
     if isinstance(g, Value):
         return g
-    return Value.made(own(np.zeros(x.shape, x.dtype) if g is None else g, taken), stop_gradient)
+    return Value.made(own(like(x, 0.0) if g is None else g, taken), stop_gradient)
 
 
 def _pulled(
@@ -437,7 +437,7 @@ def _pulled(
         total = sum(parts[1:], parts[0]) if parts else Value(0.0)
     record = record or any(isinstance(weight, Node) for weight in suited)
     owed = sweep(total, seed_for(total), since=since, record=record, wanted=set(xs))
-    return _answers(owed, xs)
+    return _answers(owed if record else settled(owed, []), xs)
 
 
 def _weighed(y: Value, weight: Array) -> Value:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron import ops
+from tinygrad_neuron import arrays, graph, ops
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.backward import backward
 from tinygrad_neuron.doors import ONLY_ARRAYS, Data, NotComputed
 from tinygrad_neuron.errors import (
@@ -17,6 +18,7 @@ from tinygrad_neuron.errors import (
     ImmutableError,
     IntegerWeightError,
     LeftGraphError,
+    UnsupportedError,
     imaginary_lost,
     name_of,
     short,
@@ -41,6 +43,7 @@ from tinygrad_neuron.graph import (
 from tinygrad_neuron.hooks import Look, on_grad
 from tinygrad_neuron.numpy_functions import call_function, call_ufunc
 from tinygrad_neuron.ops.indexing import At, plain_index
+from tinygrad_neuron.showing import view
 
 SCALARS = (float, complex)  # what a single number of full precision is inside
 
@@ -50,7 +53,8 @@ class Value(Node):
 
     Made from a number, an array or (nested) lists of numbers it is a *leaf*: something to
     differentiate by. Made by an operation it knows its inputs. A single number is a Python float
-    or complex inside; an array keeps its floating or complex dtype and is copied.
+    or complex inside; an array keeps its floating or complex dtype and is copied. An array of
+    another library that speaks NumPy's protocols, Dask's or CuPy's, stays what it is.
 
     >>> w = Value(3.0, name="w")
     >>> loss = (w * 256 - 1492) ** 2
@@ -96,9 +100,11 @@ class Value(Node):
         On a leaf, `w.data = x`, `w.data -= x` and `w.data[i] = x` give it new numbers, in its own
         shape and dtype; results made from the old ones then refuse `backward()` (TN106).
         """
+        if graph.pauses:
+            graph.look_at(self)
         data = self._data
         if not isinstance(data, np.ndarray):
-            return data
+            return arrays.copied(data) if is_foreign(data) else data
         view = data.view(Data)
         view.owner = self if self.primitive is None else None
         view.flags.writeable = False
@@ -106,6 +112,8 @@ class Value(Node):
 
     @data.setter
     def data(self, new: Any) -> None:
+        if graph.pauses:
+            graph.look_at(self)
         if self.primitive is not None:
             raise ImmutableError(
                 f"{name_of(self)} is the result of {self.primitive.name}; only leaves take data.",
@@ -120,9 +128,11 @@ class Value(Node):
         """New data for this leaf: a copy, in the old shape and dtype."""
         if is_complex(new) and not is_complex(self):
             raise imaginary_lost(f"What is written into {name_of(self)}, which is real,")
+        if is_foreign(new) and not is_foreign(self._data):
+            (new,) = arrays.in_memory([new])
         if type(self._data) in SCALARS and np.ndim(new) == 0:
             return type(self._data)(new)
-        fresh = np.array(new, dtype=self.dtype)  # refuses a Value that depends on a leaf
+        fresh = self._converted(new)
         if fresh.shape != self.shape:
             raise GradientShapeError(
                 f"{name_of(self)} has shape {self.shape}; the new data has {fresh.shape}.",
@@ -132,6 +142,20 @@ class Value(Node):
                 wanted=self.shape,
             )
         return tidy(fresh)
+
+    def _converted(self, new: Any) -> Any:
+        """New data in the old precision, and in an array of the same library."""
+        if not is_foreign(self._data):
+            return np.array(new, dtype=self.dtype)  # refuses a Value that depends on a leaf
+        if np.ndim(new) == 0 and not is_foreign(new):
+            return np.full_like(self._data, only(new))
+        if type(new) is not type(self._data):
+            raise UnsupportedError(
+                f"{name_of(self)} is a {type(self._data).__module__} array; the new data is not.",
+                why="A leaf stays where it is: what was computed beside it is there as well.",
+                hint="make a new leaf:  Value(data)",
+            )
+        return ops.astype(arrays.copied(new), dtype=self.dtype)
 
     @property
     def grad(self) -> Any:
@@ -150,13 +174,21 @@ class Value(Node):
         if new is None or isinstance(new, NotComputed):
             self._grad = None
         elif np.ndim(plain(new)) == 0 and is_complex(new) <= is_complex(self):
-            self._grad = tidy(np.full(self.shape, plain(new), self.dtype))
+            self._grad = self._full(plain(new))
         else:
             self._grad = self._renewed(plain(new))
 
     def zero_grad(self) -> None:
         """Set the gradient to zero, so that the next `backward()` starts afresh."""
-        self._grad = 0.0 if type(self._data) is float else tidy(np.zeros(self.shape, self.dtype))
+        if graph.pauses:
+            graph.look_at(self)
+        self._grad = 0.0 if type(self._data) is float else self._full(0.0)
+
+    def _full(self, number: Array) -> Array:
+        """This number in every entry, in an array of the same library."""
+        if is_foreign(self._data):
+            return np.full_like(self._data, number)
+        return tidy(np.full(self.shape, number, self.dtype))
 
     @property
     def ndim(self) -> int:
@@ -186,7 +218,7 @@ class Value(Node):
     @property
     def device(self) -> str:
         """Where the numbers are: "cpu", as NumPy says of its arrays."""
-        return "cpu"
+        return str(getattr(self._data, "device", "cpu"))
 
     @property
     def dtype(self) -> "np.dtype[Any]":
@@ -210,11 +242,17 @@ class Value(Node):
 
     def item(self) -> Any:
         """The number as plain Python: an explicit way out of the graph."""
-        return np.asarray(self._data).item()
+        return np.asarray(self._number()).item()
 
     def tolist(self) -> Any:
         """The numbers as (nested) plain Python lists."""
-        return np.asarray(self._data).tolist()
+        return np.asarray(self._number()).tolist()
+
+    def _number(self) -> Array:
+        """The data in memory: what is still to be computed is computed for it."""
+        if graph.pauses:
+            graph.look_at(self)
+        return arrays.in_memory([self._data])[0]
 
     def detach(self) -> "Value":
         """The same number as a constant: it owes nothing to what came before."""
@@ -484,13 +522,15 @@ class Value(Node):
                 f"Whether {name} is true is {self.size} questions: it has shape {self.shape}.",
                 hint=f"({name} > 0).all()   or   ({name} > 0).any()   or   where({name} > 0, a, b)",
             )
-        return bool(self._data)
+        if graph.watching and graph.watcher() is not None:
+            graph.watcher().asked(self)
+        return bool(self._number())
 
     def _leaving(self, how: str) -> Array:
         """The plain data, if no gradient is lost with it."""
         if self.dtype.kind in "fc" and any(True for _ in leaves_behind(self)):
             raise _left_graph(self, how)
-        return self._data
+        return self._number()
 
     # ------------------------------------------------------------------ as text
 
@@ -503,6 +543,9 @@ class Value(Node):
 
     def __str__(self) -> str:
         return _text(self._data)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return view("notebook", "mimebundle")(self, include, exclude)
 
     def __format__(self, spec: str) -> str:
         if not self.shape:
@@ -552,7 +595,11 @@ def _leaf_data(data: Any, name: str | None) -> Array:
     """A leaf's own copy of what a person handed over: a number, or an array that can move."""
     if isinstance(data, int | float) and not isinstance(data, np.generic):
         return float(data)
-    array = data if type(data) is np.ndarray and frozen(data) else np.array(data)
+    array: Array
+    if is_foreign(data):
+        array = arrays.copied(data)
+    else:
+        array = data if type(data) is np.ndarray and frozen(data) else np.array(data)
     whole = array.dtype.kind in "iub"
     if whole and (not array.ndim or isinstance(data, list | tuple)):
         array = array.astype(np.float64)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.errors import BroadcastError, LossError, name_of
 from tinygrad_neuron.graph import Array, dtype_of, tidy
+from tinygrad_neuron.ops import astype
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.value import Value
 
@@ -62,6 +64,9 @@ def operand(x: Array, dtype: Any = None) -> Array:
         return x
     if any(isinstance(part, Value) for part in leaves(x)):
         return Value(x)
+    if is_foreign(x):
+        dtype = dtype or (x.dtype if x.dtype.kind == "f" else np.float64)
+        return x if x.dtype == dtype else astype(x, dtype=dtype)
     numbers = np.asarray(x, dtype)
     return tidy(numbers if numbers.dtype.kind == "f" else numbers.astype(np.float64))
 

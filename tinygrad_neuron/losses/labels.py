@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.errors import BroadcastError, LossError
 from tinygrad_neuron.graph import Array, dtype_of, is_traced, only, to_check
 from tinygrad_neuron.losses.algebra import mul0
@@ -50,7 +51,7 @@ def read(target: Array, prediction: Shape, dtype: Any) -> Array:
             prediction, f"{name}.astype(int) for labels", prediction)  # fmt: skip
     if given == rows:
         return numbers
-    if given == prediction and np.isin(to_check(numbers), (0, 1)).all():
+    if given == prediction and not is_foreign(numbers) and np.isin(to_check(numbers), (0, 1)).all():
         raise LossError(
             f"{name} has the prediction's own shape {given} and holds only 0 and 1.",
             why="That looks one-hot, and whole numbers are read as labels, one for each row.",
@@ -62,7 +63,10 @@ def read(target: Array, prediction: Shape, dtype: Any) -> Array:
 
 def _as_given(labels: Array) -> Array:
     """Labels as an array; as they are where they are an input of a program."""
-    return labels if is_traced(labels) else np.asarray(only(labels))
+    if is_traced(labels) or is_foreign(labels):
+        return labels
+    numbers = only(labels)
+    return numbers if is_foreign(numbers) else np.asarray(numbers)
 
 
 def _misshapen(
@@ -77,7 +81,9 @@ def _misshapen(
     )
 
 
-def check_labels(loss: str, given: Array, labels: Any, count: int, keep: Any) -> None:
+def check_labels(
+    loss: str, given: Array, labels: Any, count: int, keep: Any, name: str = "target"
+) -> None:
     """Refuse a label that is not the number of a class."""
     labels = to_check(labels)
     if not labels.size or (labels.min() >= 0 and labels.max() < count):
@@ -87,7 +93,7 @@ def check_labels(loss: str, given: Array, labels: Any, count: int, keep: Any) ->
     index = tuple(map(int, wrong if keep is None else np.argwhere(keep)[wrong[0]]))
     place = f"[{', '.join(map(str, index))}]" if index else ""
     raise LossError(
-        f"{called(given, 'target')}{place} is {value}; {loss} takes labels from 0 to {count - 1}.",
+        f"{called(given, name)}{place} is {value}; {loss} takes labels from 0 to {count - 1}.",
         why=f"There are {count} classes, one for each score of a row.",
         hint=f"ignore_index={value} to leave such rows out",
         index=index,
@@ -95,13 +101,13 @@ def check_labels(loss: str, given: Array, labels: Any, count: int, keep: Any) ->
     )
 
 
-def check_shares(loss: str, given: Array, target: Array) -> None:
+def check_shares(loss: str, given: Array, target: Array, name: str = "target") -> None:
     """Refuse rows that are not distributions: shares from 0 on that add up to 1."""
     data = np.asarray(to_check(target))
     sums = data.sum(axis=-1)
     if data.size and not (data.min() >= 0.0 and np.abs(sums - 1.0).max() <= TOLERANCE):
         raise LossError(
-            f"{called(given, 'target')} has rows that sum to {sums.min():g} to {sums.max():g}, and "
+            f"{called(given, name)} has rows that sum to {sums.min():g} to {sums.max():g}, and "
             f"its least entry is {data.min():g}; {loss} takes shares from 0 on that sum to 1.",
             hint="target / target.sum(-1, keepdims=True);  or labels, as whole numbers",
         )
@@ -110,6 +116,8 @@ def check_shares(loss: str, given: Array, target: Array) -> None:
 def row_weights(target: Array, class_weight: Any, dtype: Any) -> Array:
     """How much each row counts: the weight of its class, or of its classes in their shares."""
     weights = np.asarray(class_weight, dtype)
+    if is_foreign(target) and is_labels(target):
+        target = astype(target[..., None] == np.arange(len(weights)), dtype=dtype)
     return weights[target] if is_labels(target) else sum(weights * target, axis=-1)
 
 
@@ -120,7 +128,9 @@ def smoothed(target: Array, smoothing: float, classes: Any, count: int, dtype: A
     shares = (
         astype(target[..., None] == np.arange(count), dtype=dtype) if is_labels(target) else target
     )
-    allowed = np.broadcast_to(True if classes is None else classes, (*shape_of(shares)[:-1], count))
+    if classes is None:
+        return (1.0 - smoothing) * shares + smoothing * np.dtype(dtype).type(1.0 / count)
+    allowed = np.broadcast_to(classes, (*shape_of(shares)[:-1], count))
     spread = np.asarray(allowed / allowed.sum(axis=-1, keepdims=True), dtype)
     return (1.0 - smoothing) * shares + smoothing * spread
 

@@ -11,18 +11,22 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any, overload
 
 import numpy as np
 
+from tinygrad_neuron.arrays import is_foreign, on_blocks
+from tinygrad_neuron.blocks import by_blocks
 from tinygrad_neuron.errors import BroadcastError, LossError
-from tinygrad_neuron.graph import Array, Node, dtype_of, plain
+from tinygrad_neuron.graph import Array, Node, any_foreign, dtype_of, plain
 from tinygrad_neuron.losses import labels, registry
 from tinygrad_neuron.losses.compare import Shape, called, mismatch, operand
 from tinygrad_neuron.losses.description import describe
 from tinygrad_neuron.losses.kinds import KINDS, Kind, check_entries, check_limit
-from tinygrad_neuron.ops import astype, mean, moveaxis, reshape, scatter, sum, take
+from tinygrad_neuron.ops import astype, mean, moveaxis, reshape, scatter, select, sum, take
 from tinygrad_neuron.ops.shape import shape_of
 
 Slope = float | Callable[..., float] | None
@@ -138,15 +142,19 @@ class Loss:
         self._check_settings(settings, reduction, empty)
         arrays = self._read(given, axis)
         shape = shape_of(arrays[0])[: -self.rows or None]
-        keep = _kept(mask, weight, shape)
+        stays = any_foreign(*arrays, mask, weight)
+        keep = _present(mask, weight, shape) if stays else _kept(mask, weight, shape)
         if options is not None:
             arrays, weight, keep = self._of_classes(given, arrays, options, weight, keep)
-        if keep is not None:
+        if keep is not None and not stays:
             arrays = tuple(x if x is None else take(x, index=keep) for x in arrays)
             weight = None if weight is None else take(weight, index=keep)
         if _checked.get():
-            self._check(given, arrays, keep)
-        each = self._each(arrays, options, settings)
+            arrays = self._check(given, arrays, keep)
+        each = self._each(arrays, options, settings, stays)
+        if keep is not None and stays:
+            each, weight = self._left_in(each, weight, keep)
+            keep = None
         return _reduced(each, weight, keep, shape, reduction, empty)
 
     # ------------------------------------------------------------------------- what was given
@@ -218,7 +226,7 @@ class Loss:
 
     def _whole(self, x: Array, i: int, wanted: Shape) -> Any:
         """Labels and lengths, as they are."""
-        numbers = np.asarray(plain(x))
+        numbers = plain(x) if is_foreign(plain(x)) else np.asarray(plain(x))
         if numbers.dtype.kind not in "iu" or numbers.shape != wanted:
             raise BroadcastError(
                 f"{called(x, self.arrays[i])} is an array of {numbers.dtype} of shape "
@@ -247,17 +255,45 @@ class Loss:
             hint=f"{self.__name__}({', '.join(self.arrays)})",
         )
 
-    def _check(self, given: tuple[Array, ...], arrays: tuple[Array, ...], keep: Any) -> None:
+    def _left_in(self, each: Array, weight: Array, keep: Array) -> tuple[Array, Array]:
+        """Where nothing can be taken out, masked examples have loss and weight 0.
+
+        What they are owed is 0, so that by the zero-cotangent rule no nan in them goes further.
+        """
+        if self.coupled:
+            raise LossError(
+                f"{self.__name__} compares examples with each other, and some are masked.",
+                why="On an array that is not in memory nothing can be taken out by a mask.",
+                hint="the loss of each partition, in memory",
+            )
+        weight = 1.0 if weight is None else operand(weight, dtype_of(each))
+        return select(keep, each, 0.0), select(keep, weight, 0.0 * weight)
+
+    def _check(
+        self, given: tuple[Array, ...], arrays: tuple[Array, ...], keep: Any
+    ) -> tuple[Array, ...]:
+        """The arrays, looked at; those that are still to be computed are looked at then."""
+        seen = list(arrays)
         for i, (x, name) in enumerate(zip(arrays, self.arrays, strict=True)):
-            kind = self.kind(i)
             if x is None:
                 continue
-            if kind is not None:
-                check_entries(self.__name__, kind, given[i], x, keep, name)
-            elif labels.is_labels(x):
-                labels.check_labels(self.__name__, given[i], x, shape_of(arrays[0])[-1], keep)
-            else:
-                labels.check_shares(self.__name__, given[i], x)
+            count = shape_of(arrays[0])[-1] if self.over_classes else 0
+            if not any_foreign(x):
+                self.look(i, count, given[i], x, keep, name)
+            elif keep is None and not isinstance(x, Node):
+                told = f"a block of {called(given[i], name)}"
+                seen[i] = on_blocks(partial(_looked_at, self, i, count, told), x)
+        return tuple(seen)
+
+    def look(self, i: int, count: int, given: Array, x: Array, keep: Any, name: str) -> None:
+        """Refuse array number i for an entry that the loss is not defined for."""
+        kind = self.kind(i)
+        if kind is not None:
+            check_entries(self.__name__, kind, given, x, keep, name)
+        elif labels.is_labels(x):
+            labels.check_labels(self.__name__, given, x, count, keep, name)
+        else:
+            labels.check_shares(self.__name__, given, x, name)
 
     # ----------------------------------------------------------------------------- the losses
 
@@ -271,7 +307,7 @@ class Loss:
             keep = seen if keep is None else keep & seen
         if options.class_weight is not None:
             safe = target if keep is None or not labels.is_labels(target) else target * keep
-            if _checked.get() and labels.is_labels(target):
+            if _checked.get() and labels.is_labels(target) and not is_foreign(safe):
                 count = shape_of(arrays[0])[-1]
                 labels.check_labels(self.__name__, given[1], np.asarray(safe), count, None)
             own = labels.row_weights(safe, options.class_weight, dtype)
@@ -279,7 +315,11 @@ class Loss:
         return arrays, weight, keep
 
     def _each(
-        self, arrays: tuple[Array, ...], options: labels.Options | None, settings: dict[str, Any]
+        self,
+        arrays: tuple[Array, ...],
+        options: labels.Options | None,
+        settings: dict[str, Any],
+        stays: bool,
     ) -> Array:
         """What the function gives: one loss for each entry, or row."""
         if options is not None:
@@ -287,8 +327,12 @@ class Loss:
             x, classes = labels.among(x, options.classes), options.classes
             t = labels.smoothed(t, options.label_smoothing, classes, shape_of(x)[-1], dtype_of(x))
             arrays = (x, t, *rest)
-        each = self.function(*arrays, **settings)
         wanted = shape_of(arrays[0])[: -self.rows or None]
+        each = None
+        if stays and not self.coupled:
+            each = by_blocks(self.shipped, arrays, len(wanted), settings)
+        if each is None:
+            each = self.function(*arrays, **settings)
         if shape_of(each) != wanted:
             raise BroadcastError(
                 f"{self.__name__} gave shape {shape_of(each)} for {prod(wanted)} examples of shape "
@@ -300,9 +344,24 @@ class Loss:
             )
         return each
 
+    @property
+    def shipped(self) -> Callable[..., Array]:
+        """The function as it goes to other processes: under the loss's name, if they know it."""
+        return self.function if self.__module__ == "__main__" else Plain(self)
+
     def describe(self, width: int = 72) -> str:
         """Signature, formula, sentence, properties, and the loss and its gradient as a plot."""
         return describe(self, width)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The function of a loss, without what the loss adds to it."""
+
+    loss: Loss
+
+    def __call__(self, *arrays: Array, **settings: Any) -> Array:
+        return self.loss.function(*arrays, **settings)
 
 
 @overload
@@ -327,7 +386,7 @@ def loss(function: Callable[..., Array] | None = None, **traits: Any) -> Any:
     <loss fourth_power>
     """
     if function is None:
-        return functools.partial(loss, **traits)
+        return partial(loss, **traits)
     made = Loss(function, **traits)
     registry.register(made)
     return made
@@ -355,6 +414,23 @@ def _kept(mask: Array, weight: Array, shape: Shape) -> Any:
                 )
             keep = positive if keep is None else keep & positive
     return None if keep is None or keep.all() else keep
+
+
+def _present(mask: Array, weight: Array, shape: Shape) -> Any:
+    """The same where numbers are not looked at: an answer for each example, or None for all."""
+    for what, given in (("mask", mask), ("weight", weight)):
+        if given is not None:
+            _fits(what, given, shape_of(plain(given)), shape)
+    if weight is None:
+        return None if mask is None else plain(mask)
+    positive = np.greater(plain(weight), 0.0)
+    return positive if mask is None else np.logical_and(plain(mask), positive)
+
+
+def _looked_at(loss: Loss, i: int, count: int, name: str, block: Array) -> Array:
+    """A block as it is, after a look at it."""
+    loss.look(i, count, 0.0, block, None, name)  # a number, which has no name of its own here
+    return block
 
 
 def _fits(what: str, given: Array, shape: Shape, wanted: Shape) -> None:
@@ -417,7 +493,7 @@ def _of_none(total: Array, shape: Shape, empty: str) -> Array:
 
 def _floating(x: Array, otherwise: str) -> Array:
     """A prediction; one of whole numbers is refused, for no descent could move it."""
-    if isinstance(x, np.ndarray) and x.dtype.kind != "f":
+    if (isinstance(x, np.ndarray) or is_foreign(x)) and x.dtype.kind != "f":
         name = called(x, otherwise)
         raise LossError(
             f"{name} is an array of {x.dtype}.",

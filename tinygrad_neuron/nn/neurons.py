@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.errors import LayerError
 from tinygrad_neuron.graph import Array
@@ -228,7 +229,7 @@ class MLP(Sequential):
 
 def rows(x: Array, w: Value, taker: str) -> Array:
     """What a neuron or layer was given, as an array with an entry for each of its inputs."""
-    if not isinstance(x, Value | np.ndarray):
+    if not isinstance(x, Value | np.ndarray) and not is_foreign(x):
         tracked = any(isinstance(part, Value) for part in leaves(x))
         x = Value(x) if tracked else np.asarray(x, w.dtype)
     if x.shape[-1:] != w.shape[-1:]:

@@ -37,9 +37,22 @@ def _turned(g: Array, a: Array, b: Array) -> Array:
     return g * direction(b, a) / or_one(hypot(a, b))
 
 
+def _from_afar(a: Array, b: Array) -> Array:
+    """a in a picture where what is infinite has length 1, and what is finite beside it none."""
+    return np.where(np.isinf(a), np.copysign(1.0, a), np.where(np.isinf(b), 0.0, a))
+
+
+def _far_or_near(a: Array, b: Array) -> Array:
+    """The same without asking whether something is infinite."""
+    a, b = _from_afar(a, b), _from_afar(b, a)
+    r = np.hypot(a, b)
+    return a / np.where(np.equal(r, 0.0), 1.0, r)
+
+
 @elementwise(
     lambda g, y, a, b: _turned(g, a, b) * direction(b, a),
     lambda g, y, a, b: -_turned(g, a, b) * y,
+    foreign=_far_or_near,
     domains=(AT_ZERO, AT_ZERO),
     kink="a jump at (0, 0): value and slopes 0",
 )
@@ -54,11 +67,6 @@ def direction(a: Array, b: Array) -> Array:
         a, b = _from_afar(a, b), _from_afar(b, a)
         r = np.hypot(a, b)
     return a / np.where(r == 0.0, 1.0, r)
-
-
-def _from_afar(a: Array, b: Array) -> Array:
-    """a in a picture where what is infinite has length 1, and what is finite beside it none."""
-    return np.where(np.isinf(a), np.copysign(1.0, a), np.where(np.isinf(b), 0.0, a))
 
 
 @elementwise(

@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_neuron.errors import refuse
 from tinygrad_neuron.graph import Array, dtype_of, only
 from tinygrad_neuron.ops.elementwise import positive, where
-from tinygrad_neuron.ops.indexing import cast, flat, moved, take
+from tinygrad_neuron.ops.indexing import at_hand, cast, flat, moved, take
 from tinygrad_neuron.ops.reductions import max, mean, min, sum
 from tinygrad_neuron.ops.shape import (
     broadcast_to,
@@ -267,7 +267,7 @@ def resize(a: Array, new_shape: Any) -> Array:
 
 def trim_zeros(filt: Array, trim: Any = "fb", axis: Any = None) -> Array:
     """Without the zeros at the front ("f"), the back ("b") or both."""
-    there = only(filt) != 0
+    there = at_hand("trim_zeros", filt) != 0
     how = () if axis is None else (axis,)  # which is younger than NumPy 2.0
     kept = np.trim_zeros(there, trim, *how).shape
     front = "f" in trim.lower()

@@ -11,7 +11,17 @@ import numpy as np
 from tinygrad_neuron.errors import refuse
 from tinygrad_neuron.graph import Array, Node, dtype_of, only, primitive
 from tinygrad_neuron.ops.elementwise import where
-from tinygrad_neuron.ops.indexing import cast, flat, moved, plain_index, scatter, set_at, take
+from tinygrad_neuron.ops.indexing import (
+    LOOKED_UP,
+    at_hand,
+    cast,
+    flat,
+    moved,
+    plain_index,
+    scatter,
+    set_at,
+    take,
+)
 from tinygrad_neuron.ops.shape import broadcast_to, concatenate, shape_of
 from tinygrad_neuron.ops.steps import answering
 
@@ -109,6 +119,7 @@ def _mean_of_groups(x: Array, group: Any) -> Array:
 @primitive(
     lambda g, y, x, group: _mean_of_groups(g, group),
     holomorphic=True,
+    foreign=LOOKED_UP,
     kink="where `sort`, `partition` or `unique` chose among equal entries, equal parts for each",
     steep=False,
 )
@@ -141,7 +152,7 @@ def sort(
     """From the smallest to the largest along an axis; equal entries share what they are owed."""
     refuse("np.sort", order=order)
     a, axis = (flat(a), -1) if axis is None else (a, axis)
-    places = np.argsort(only(a), axis, kind, stable=stable)
+    places = np.argsort(at_hand("sort", a), axis, kind, stable=stable)
     return _ties_shared(take_along_axis(a, places, axis), axis)
 
 
@@ -151,7 +162,7 @@ def partition(
     """With the entries kth in order in their places, smaller ones before and larger ones behind."""
     refuse("np.partition", order=order)
     a, axis = (flat(a), -1) if axis is None else (a, axis)
-    parted = np.partition(only(a), kth, axis, kind)
+    parted = np.partition(at_hand("partition", a), kth, axis, kind)
     ranks = np.argsort(np.argsort(parted, axis, stable=True), axis)
     return take_along_axis(sort(a, axis), ranks, axis)
 
@@ -172,7 +183,9 @@ def unique(
     """
     refuse("np.unique", axis=axis)
     x = flat(ar)
-    _, index, inverse, counts = np.unique(only(x), True, True, True, equal_nan=equal_nan)
+    _, index, inverse, counts = np.unique(
+        at_hand("unique", x), True, True, True, equal_nan=equal_nan
+    )
     values = take(even(x, group=inverse) if len(index) < len(inverse) else x, index=index)
     wanted = {return_index: index}, {return_inverse: inverse}, {return_counts: counts}
     extra = tuple(found[True] for found in wanted if True in found)
@@ -241,7 +254,8 @@ def intersect1d(
     ar1: Array, ar2: Array, assume_unique: bool = False, return_indices: bool = False
 ) -> Any:
     """The entries that are in both, in order; with `return_indices` also where they stand first."""
-    common, first, second = np.intersect1d(only(ar1), only(ar2), assume_unique, True)
+    both = at_hand("intersect1d", ar1), at_hand("intersect1d", ar2)
+    common, first, second = np.intersect1d(*both, assume_unique, True)
     every = union1d(ar1, ar2)
     values = take(every, index=np.isin(only(every), common))
     return (values, first, second) if return_indices else values

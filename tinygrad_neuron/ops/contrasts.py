@@ -6,7 +6,7 @@ of log(t / p), whose slopes are large and all but equal where one number is far 
 
 import numpy as np
 
-from tinygrad_neuron.graph import POSITIVE, Array, elementwise
+from tinygrad_neuron.graph import POSITIVE, Array, dtype_of, elementwise
 from tinygrad_neuron.ops.elementwise import absolute, expm1, log, log1p, power, where
 from tinygrad_neuron.ops.special import expm1mx
 
@@ -43,19 +43,24 @@ def alpha_contrast(p: Array, t: Array, *, alpha: float = 0.5) -> Array:
     if alpha < 0.5:
         p, t, alpha = t, p, 1.0 - alpha
     with np.errstate(all="ignore"):
-        d = np.asarray(log_ratio(t, p))
+        d = log_ratio(t, p)
         both = t * (_beyond(alpha - 1.0, d) + expm1mx(-d))
         missed = t * (alpha / (1.0 - alpha) if alpha < 1.0 else np.inf)
     only = np.where(np.equal(t, 0.0), p, missed)
-    return np.where(np.isinf(d), only, both) / np.asarray(alpha, d.dtype)
+    return np.where(np.isinf(d), only, both) / dtype_of(d).type(alpha)
+
+
+def _excess(p: Array, t: Array, beta: float) -> Array:
+    """p**(β-2) (p - t), as a quotient where p**(β-2) would vanish long before it does."""
+    return power(p, beta - 1.0) * ((p - t) / p) if beta <= 1.0 else power(p, beta - 2.0) * (p - t)
 
 
 @elementwise(
-    lambda g, y, p, t, beta: g * power(p, beta - 2.0) * (p - t),
+    lambda g, y, p, t, beta: g * _excess(p, t, beta),
     lambda g, y, p, t, beta: g * power(p, beta - 1.0) * grown(beta - 1.0, log_ratio(t, p)),
     domains=(POSITIVE, POSITIVE),
 )
 def beta_contrast(p: Array, t: Array, *, beta: float = 1.0) -> Array:
     """(t**β + (β-1) p**β - β t p**(β-1)) / (β (β-1)), and its limits where β is 0 or 1."""
-    d = np.asarray(log_ratio(p, t))
+    d = log_ratio(p, t)
     return np.power(t, beta) * (_beyond(beta, d) - _beyond(beta - 1.0, d))

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_neuron.graph import Array, only
 from tinygrad_neuron.ops.grids import linspace
-from tinygrad_neuron.ops.indexing import flat, scatter
+from tinygrad_neuron.ops.indexing import at_hand, flat, scatter
 from tinygrad_neuron.ops.linalg import as_array, as_floats
 from tinygrad_neuron.ops.reductions import max, min, sum
 from tinygrad_neuron.ops.running import diff
@@ -47,7 +47,7 @@ def histogram_bin_edges(
     if not isinstance(bins, str) and ndim_of(bins):
         return bins
     limits = None if range is None else tuple(map(only, range))
-    edges = np.histogram_bin_edges(only(a), only(bins), limits, only(weights))
+    edges = np.histogram_bin_edges(at_hand("histogram", a), only(bins), limits, only(weights))
     if range is None and not np.size(only(a)):
         return edges
     low, high = (min(a), max(a)) if range is None else range

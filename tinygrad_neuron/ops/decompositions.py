@@ -17,6 +17,7 @@ from tinygrad_neuron.errors import THE_INPUT, NoDerivativeError, UnsupportedErro
 from tinygrad_neuron.graph import Array, dtype_of, is_complex, plain, primitive
 from tinygrad_neuron.ops.elementwise import absolute, where
 from tinygrad_neuron.ops.linalg import (
+    MATRICES,
     adjoint,
     as_array,
     as_floats,
@@ -196,7 +197,7 @@ def _owed_to_square(g: Array, y: Array, a: Array) -> Array:
     return _triangle(adjoint(solutions(adjoint(y), adjoint(left))))
 
 
-@primitive(_owed_to_square, holomorphic=False)
+@primitive(_owed_to_square, holomorphic=False, foreign=MATRICES)
 def square_root(a: Array) -> Array:
     """The lower triangle L with L @ L' = a; only the lower triangle of a is read."""
     return np.linalg.cholesky(a)
@@ -245,7 +246,7 @@ def _dependent(r: Array, g: Array) -> Array:
     return expand_dims(dependent, axis=(-2, -1))
 
 
-@primitive(_owed_by_qr, holomorphic=False)
+@primitive(_owed_by_qr, holomorphic=False, foreign=MATRICES)
 def turned(a: Array) -> Array:
     """Q above R, for matrices with at least as many rows as columns."""
     return np.concatenate(np.linalg.qr(a), axis=-2)
@@ -314,7 +315,7 @@ def _outside(vectors: Array, owed: Array, s: Array, positive: Array) -> Array:
     return where(keep, out / where(keep, expand_dims(s, axis=-2), 1.0), 0.0)
 
 
-@primitive(_owed_by_svd, holomorphic=False)
+@primitive(_owed_by_svd, holomorphic=False, foreign=MATRICES)
 def stretched(a: Array) -> Array:
     """The singular value decomposition as one array: U above S above V."""
     u, s, vh = np.linalg.svd(a, full_matrices=False)
@@ -366,7 +367,7 @@ def _owed_by_complement(g: Array, y: Array, vectors: Array) -> Array:
     return -matmul(y, adjoint(inside))
 
 
-@primitive(_owed_by_complement, holomorphic=False)
+@primitive(_owed_by_complement, holomorphic=False, foreign=MATRICES)
 def complement(vectors: Array) -> Array:
     """Orthonormal columns for the directions at right angles to all of these."""
     return np.linalg.qr(vectors, mode="complete")[0][..., np.shape(vectors)[-1] :]
@@ -392,7 +393,7 @@ def _owed_by_eigh(g: Array, y: Array, a: Array, upper: bool) -> Array:
     return _triangle(share, upper)
 
 
-@primitive(_owed_by_eigh, holomorphic=False)
+@primitive(_owed_by_eigh, holomorphic=False, foreign=MATRICES)
 def spectrum(a: Array, *, upper: bool = False) -> Array:
     """The eigenvalues of Hermitian matrices above their eigenvectors; one triangle is read."""
     w, v = np.linalg.eigh(a, "U" if upper else "L")
@@ -433,7 +434,7 @@ def _owed_by_eig(g: Array, y: Array, a: Array) -> Array:
     return _only_first(adjoint(chain(v, adjoint(middle), inv(v))), "eig", _tied(apart))
 
 
-@primitive(_owed_by_eig, holomorphic=False)
+@primitive(_owed_by_eig, holomorphic=False, foreign=MATRICES)
 def general_spectrum(a: Array) -> Array:
     """The eigenvalues of matrices above their eigenvectors: complex, unless all are real."""
     w, v = np.linalg.eig(a)
@@ -467,7 +468,7 @@ def _owed_by_pinv(g: Array, y: Array, a: Array, rcond: Any) -> Array:
     return share + matmul(ph, right - chain(right, p, a))
 
 
-@primitive(_owed_by_pinv, holomorphic=False)
+@primitive(_owed_by_pinv, holomorphic=False, foreign=MATRICES)
 def pseudoinverse(a: Array, *, rcond: Any) -> Array:
     """The pseudo-inverse; singular values below rcond times the largest count as 0."""
     return np.linalg.pinv(a, rcond)

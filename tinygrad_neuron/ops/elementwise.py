@@ -309,6 +309,11 @@ def tanh(x: Array) -> Array:
     return np.tanh(x)
 
 
+def _sech2_out_of_place(x: Array) -> Array:
+    c = np.exp(-2.0 * _rightward(x))
+    return 4.0 * c / np.square(1.0 + c)
+
+
 def _sech2_float(x: float) -> float:
     c = math.exp(-abs(x))
     c = 2.0 * c / (1.0 + c * c)
@@ -319,6 +324,7 @@ def _sech2_float(x: float) -> float:
     lambda g, y, x: -2.0 * g * y * tanh(x),
     holomorphic=True,
     scalar=_sech2_float,
+    foreign=_sech2_out_of_place,
 )
 def sech2(x: Array) -> Array:
     """1 / cosh(x)**2, the slope of tanh: 1.7e-17 at 20, where 1 - tanh(x)**2 is 0."""
@@ -573,7 +579,13 @@ def remainder(a: Array, b: Array) -> Array:
     return np.remainder(a, b)
 
 
-@elementwise(lambda g, y, x, dtype: g, numpy=(np.astype,), steep=False, holomorphic=True)
+@elementwise(
+    lambda g, y, x, dtype: g,
+    foreign=lambda x, dtype: x.astype(dtype),
+    numpy=(np.astype,),
+    steep=False,
+    holomorphic=True,
+)
 def astype(x: Array, *, dtype: "np.typing.DTypeLike") -> Array:
     """The same numbers in another precision; the gradient comes back in the old one.
 

@@ -21,6 +21,7 @@ from tinygrad_neuron.ops.linalg import as_array
 from tinygrad_neuron.ops.measures import euclidean
 from tinygrad_neuron.ops.powers import logaddexp
 from tinygrad_neuron.ops.reductions import (
+    IN_ORDER,
     all,
     any,
     as_rows,
@@ -57,6 +58,7 @@ def _owed_by_running_max(g: Array, y: Array, x: Array, axis: int) -> Array:
 
 @primitive(
     _owed_by_running_max,
+    foreign=IN_ORDER,
     kink="where several are the largest so far, equal parts for each",
     steep=False,
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.graph import POSITIVE, Array, elementwise
 
 FAR = 12  # from here on the expansion around infinity is exact to rounding
@@ -52,7 +53,9 @@ AROUND_TWO = (
 def _in_double(function: Any, *arrays: Array, **settings: Any) -> Array:
     """A function of float64, in the precision of what it was given; nan below 0."""
     precision = np.result_type(*arrays)
-    x, *others = (np.asarray(x, np.float64) for x in arrays)
+    x, *others = (
+        x.astype(np.float64) if is_foreign(x) else np.asarray(x, np.float64) for x in arrays
+    )
     x = np.where(x < 0.0, np.nan, x)
     y = function(x, *others, **settings)
     return y.astype(precision if precision.kind == "f" else np.float64)
@@ -127,7 +130,8 @@ def _gammaln_gap(a: Array, h: Array, order: int) -> Array:
     for c, power in _expansion(m):
         total = total + c * _drop(a, ratio, power)
     if m < 0:
-        return total + ((a - 0.5) * ratio - h) + h * np.log(a + h)
+        lost = h / a < np.finfo(a.dtype).smallest_normal  # and with it all digits of the ratio
+        return total + np.where(lost, 0.0, (a - 0.5) * ratio - h) + h * np.log(a + h)
     return total + ratio if m == 0 else total
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron.arrays import CannotError, is_foreign, refused
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Array, Node, dtype_of, only, primitive
 from tinygrad_neuron.ops.elementwise import astype, where
@@ -18,9 +19,20 @@ from tinygrad_neuron.ops.shape import broadcast_to, join, reshape, shape_of
 BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
 
+LOOKED_UP = "entries are looked up by their places, and only slices and whole numbers say no place"
+
+
+def _taken(x: Array, *, index: Any) -> Array:
+    """The same of an array of another library, which may not be one piece."""
+    if not is_basic(index):
+        raise CannotError(LOOKED_UP)
+    return x[index]
+
+
 @primitive(
     lambda g, y, x, index: scatter(g, index=index, shape=shape_of(x)),
     holomorphic=True,
+    foreign=_taken,
     steep=False,
 )
 def take(x: Array, *, index: Any) -> Array:
@@ -28,9 +40,43 @@ def take(x: Array, *, index: Any) -> Array:
     return np.asarray(x)[index]
 
 
+def _framed(x: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
+    """x with zeros before and behind it along each axis, where the index is a box."""
+    parts = _axis_by_axis(index, len(shape))
+    bounds = [_bounds(part, n) for part, n in zip(parts, shape, strict=True)]
+    if not bounds:
+        return np.reshape(x, ())
+    whole = np.reshape(x, tuple(stop - start for start, stop in bounds))
+    return np.pad(
+        whole, [(start, n - stop) for (start, stop), n in zip(bounds, shape, strict=True)]
+    )
+
+
+def _axis_by_axis(index: Any, ndim: int) -> list[Any]:
+    """A whole number or a slice for each axis; new axes of length 1 are left out."""
+    given = index if isinstance(index, tuple) else (index,)
+    if not is_basic(given):
+        raise CannotError(LOOKED_UP)
+    parts = [part for part in given if part is not None]
+    missing = ndim - sum(part is not Ellipsis for part in parts)
+    at = next((k for k, part in enumerate(parts) if part is Ellipsis), len(parts))
+    return [*parts[:at], *[slice(None)] * missing, *parts[at + 1 :]]
+
+
+def _bounds(part: Any, n: int) -> tuple[int, int]:
+    """The first and the last but one place along an axis."""
+    if not isinstance(part, slice):
+        return int(part) % n, int(part) % n + 1
+    start, stop, step = part.indices(n)
+    if step != 1:
+        raise CannotError("a slice with a step leaves gaps, and what is put back is a box")
+    return start, max(start, stop)
+
+
 @primitive(
     lambda g, y, x, index, shape: take(g, index=index),
     holomorphic=True,
+    foreign=_framed,
     steep=False,
 )
 def scatter(x: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
@@ -54,6 +100,14 @@ def is_basic(index: Any) -> bool:
 
 def _is_mask(index: Any) -> bool:
     return isinstance(index, np.ndarray) and index.dtype == np.bool_
+
+
+def at_hand(function: str, x: Array) -> Array:
+    """The plain numbers in x, for a function that decides by them what goes where."""
+    numbers = only(x)
+    if is_foreign(numbers):
+        raise refused(function, numbers, LOOKED_UP)
+    return numbers
 
 
 def plain_index(index: Any) -> Any:
@@ -177,6 +231,7 @@ def _owed_to_new(g: Array, y: Array, x: Array, new: Array, index: Any) -> Array:
 @primitive(
     _owed_to_kept,
     _owed_to_new,
+    foreign=LOOKED_UP,
     kink="where several are the largest, equal parts for each",
     steep=False,
 )

@@ -37,7 +37,7 @@ def _owed_to_score(g: Array, y: Array, score: Array, skips: Array) -> Array:
     return stack(owed[::-1])
 
 
-@primitive(_owed_to_score, steep=False)
+@primitive(_owed_to_score, foreign="each frame needs the one before it", steep=False)
 def path_sums(score: Array, *, skips: Array) -> Array:
     """The logarithm of the summed weight of all paths into each state, for (frames, states, n).
 

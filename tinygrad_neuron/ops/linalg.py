@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.errors import refuse
 from tinygrad_neuron.graph import Array, Node, dtype_of, from_list, primitive
 from tinygrad_neuron.ops.elementwise import astype, where
@@ -18,12 +19,14 @@ from tinygrad_neuron.ops.parts import conj
 from tinygrad_neuron.ops.reductions import sum
 from tinygrad_neuron.ops.shape import expand_dims, ndim_of, reshape, shape_of, swap, transpose
 
+MATRICES = "which of a matrix's numbers are zero or equal decides how it is done"
+
 
 def as_array(x: Array) -> Array:
     """A node as it is, a list with nodes in it as a node, and anything else as an array."""
     if isinstance(x, list | tuple):
         x = from_list(x)
-    return x if isinstance(x, Node) else np.asarray(x)
+    return x if isinstance(x, Node) or is_foreign(x) else np.asarray(x)
 
 
 def as_floats(x: Array) -> Array:

@@ -9,6 +9,7 @@ from tinygrad_neuron.graph import Array, dtype_of, is_complex, plain, primitive
 from tinygrad_neuron.ops.decompositions import fixed, rounding, svd, svdvals
 from tinygrad_neuron.ops.elementwise import absolute, astype, power, sign, stop_gradient, where
 from tinygrad_neuron.ops.linalg import (
+    MATRICES,
     adjoint,
     as_array,
     as_floats,
@@ -33,10 +34,17 @@ from tinygrad_neuron.ops.shape import (
 # -------------------------------------------------------------------------------- lengths
 
 
-@primitive(None, steep=False)
+def _unit_of(x: Array, axis: Axes) -> Array:
+    return _power_of_two(np.max(np.abs(x), axis=axis, keepdims=True))
+
+
+@primitive(None, foreign=_unit_of, steep=False)
 def magnitude(x: Array, *, axis: Axes = None) -> Array:
     """A power of two near the largest entry, to divide by; 1 where that would not help."""
-    top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
+    return _power_of_two(np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0))
+
+
+def _power_of_two(top: Array) -> Array:
     usable = (top > 0.0) & np.isfinite(top)
     return np.ldexp(np.ones_like(top), np.frexp(np.where(usable, top, 1.0))[1] - 1)
 
@@ -48,8 +56,16 @@ def _direction(g: Array, y: Array, x: Array, axis: Axes, keepdims: bool) -> Arra
     return where(some, spread(g, shape_of(x), axis) * (x / where(some, length, 1.0)), 0.0)
 
 
+def _length_in_units(x: Array, axis: Axes, keepdims: bool) -> Array:
+    """The same in any case in units of the largest entry."""
+    unit = magnitude(x, axis=axis)
+    scaled = np.sqrt(np.sum(np.square(x / unit), axis=axis, keepdims=True)) * unit
+    return scaled if keepdims else np.squeeze(scaled, axis)
+
+
 @primitive(
     _direction,
+    foreign=_length_in_units,
     kink="slope 0 at the zero vector",
 )
 def euclidean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
@@ -60,17 +76,18 @@ def euclidean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
     limits = np.finfo(x.dtype)
     if np.all((squares > limits.tiny / limits.eps) & (squares < limits.max)):
         return np.sqrt(squares)
-    unit = magnitude(x, axis=axis)
-    scaled = np.sqrt(np.add.reduce(np.square(x / unit), axis=axis, keepdims=True)) * unit
-    return scaled if keepdims else np.squeeze(scaled, axis)
+    return _length_in_units(x, axis, keepdims)
 
 
 def _steepest(g: Array, y: Array, x: Array, order: float, axis: Axes, keepdims: bool) -> Array:
-    """g * sign(x) * (|x| / y)**(order - 1), and 0 for the entries at 0."""
+    """g * sign(x) * (|x| / y)**(order - 1), and 0 for the entries at 0 where that is a kink."""
     length = spread(y, shape_of(x), axis)
-    some = (length != 0.0) & (x != 0.0)
-    part = where(some, absolute(x) / where(some, length, 1.0), 1.0)
-    slope = sign(x) * power(part, order - 1.0)
+    some = length != 0.0 if order >= 2.0 else (length != 0.0) & (x != 0.0)
+    part = where(some, x / where(some, length, 1.0), 1.0)
+    if order >= 2.0:  # smooth at 0, and its slope's slope is not lost in a sign
+        slope = part * power(absolute(part), order - 2.0)
+    else:
+        slope = sign(x) * power(absolute(part), order - 1.0)
     return where(some, spread(g, shape_of(x), axis) * slope, 0.0)
 
 
@@ -80,10 +97,9 @@ def _steepest(g: Array, y: Array, x: Array, order: float, axis: Axes, keepdims: 
 )
 def power_norm(x: Array, *, order: float = 2.0, axis: Axes = None, keepdims: bool = False) -> Array:
     """The sum of |x|**order, to the power of 1 / order, scaled so that it does not overflow."""
-    x = np.asarray(x)
     unit = magnitude(x, axis=axis)
     with np.errstate(divide="ignore"):
-        total = np.add.reduce(np.abs(x / unit) ** order, axis=axis, keepdims=True)
+        total = np.sum(np.abs(x / unit) ** order, axis=axis, keepdims=True)
         scaled = total ** (1.0 / order) * unit
     return scaled if keepdims else np.squeeze(scaled, axis)
 
@@ -237,6 +253,7 @@ def _cofactors_near_one(a: Array) -> Array:
 @primitive(
     lambda g, y, a: _as_matrices(g) * _cofactors(a),
     holomorphic=True,
+    foreign=MATRICES,
     numpy=(np.linalg.det,),
 )
 def det(a: Array) -> Array:
@@ -259,13 +276,14 @@ def _uphill(g: Array, singular: Array, a: Array) -> Array:
 @primitive(
     lambda g, y, a: _as_matrices(g) * _uphill(g, y == -np.inf, a),
     holomorphic=False,
+    foreign=MATRICES,
 )
 def logabsdet(a: Array) -> Array:
     """log(|det(a)|) of each matrix (Giles 2008, 2.3.4), which neither over- nor underflows."""
     return np.linalg.slogdet(a)[1]
 
 
-@primitive(None, steep=False)
+@primitive(None, foreign=MATRICES, steep=False)
 def signdet(a: Array) -> Array:
     """The sign of the determinant: a step."""
     return np.linalg.slogdet(a)[0]
@@ -274,6 +292,7 @@ def signdet(a: Array) -> Array:
 @primitive(
     lambda g, y, a: 1j * _as_matrices(imag(conj(y) * g)) * _uphill(g, y == 0.0, a),
     holomorphic=False,
+    foreign=MATRICES,
 )
 def unitdet(a: Array) -> Array:
     """The determinant of complex matrices over its absolute value: it moves by turning."""

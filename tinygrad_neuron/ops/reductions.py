@@ -46,6 +46,8 @@ from tinygrad_neuron.ops.shape import (
 
 Shape = tuple[int, ...]
 
+IN_ORDER = "each entry needs the one before it"
+
 # ------------------------------------------------------------------------------- which axes
 
 
@@ -201,6 +203,7 @@ def _sum(
     _sum,
     lambda g, y, x, axis, keepdims: spread(g, shape_of(x), axis),
     holomorphic=True,
+    foreign=np.sum,
     numpy=(np.sum,),
     steep=False,
 )
@@ -415,6 +418,7 @@ def backwards(g: Array, a: Array) -> Array:
     lambda g, y, b, a: backwards(g, a),
     lambda g, y, b, a: backwards(g, a) * shifted(y, 0.0),
     holomorphic=True,
+    foreign=IN_ORDER,
 )
 def recurrence(b: Array, a: Array) -> Array:
     """s with s[k] = b[k] + a[k] * s[k - 1] along the last axis, and s[0] = b[0].

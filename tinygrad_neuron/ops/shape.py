@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.graph import Array, Node, primitive
+from tinygrad_neuron.graph import Array, primitive
 
 Axes = int | tuple[int, ...] | None
 
@@ -15,7 +15,8 @@ def shape_of(x: Array) -> tuple[int, ...]:
     """The shape of a number, an array or a node; () for a number."""
     if type(x) is float:
         return ()
-    return x.shape if isinstance(x, (np.ndarray, Node)) else np.shape(x)
+    shape = getattr(x, "shape", None)
+    return np.shape(x) if shape is None else shape
 
 
 def ndim_of(x: Array) -> int:
@@ -26,6 +27,7 @@ def ndim_of(x: Array) -> int:
 @primitive(
     lambda g, y, x, shape: reshape(g, shape=shape_of(x)),
     holomorphic=True,
+    foreign=lambda x, shape: np.reshape(x, shape if isinstance(shape, tuple) else (shape,)),
     numpy=(np.reshape,),
     steep=False,
 )
@@ -73,9 +75,18 @@ def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
+def _copies_added(x: Array, *, shape: tuple[int, ...]) -> Array:
+    """The same by NumPy's protocols, which have no `np.add.reduce`."""
+    added = len(x.shape) - len(shape)
+    x = np.sum(x, axis=tuple(range(added))) if added else x
+    stretched = tuple(k for k, n in enumerate(shape) if n != x.shape[k])
+    return np.sum(x, axis=stretched, keepdims=True) if stretched else x
+
+
 @primitive(
     lambda g, y, x, shape: broadcast_to(g, shape=shape_of(x)),
     holomorphic=True,
+    foreign=_copies_added,
     steep=False,
 )
 def sum_to(x: Array, *, shape: tuple[int, ...]) -> Array:
@@ -114,9 +125,16 @@ def squeeze(x: Array, *, axis: Axes = None) -> Array:
     return np.squeeze(x, axis)
 
 
+def _in_one_precision(xs: Sequence[Array]) -> list[Array]:
+    """Arrays to be joined by a library whose functions do not ask for a dtype."""
+    dtype = np.result_type(*(getattr(x, "dtype", x) for x in xs))
+    return [x.astype(dtype) if hasattr(x, "astype") else np.asarray(x, dtype) for x in xs]
+
+
 @primitive(
     lambda g, y, *xs, axis, i: _piece(g, xs, axis, i),
     holomorphic=True,
+    foreign=lambda *xs, axis: np.concatenate(_in_one_precision(xs), axis),
     steep=False,
 )
 def join(*xs: Array, axis: int = 0) -> Array:
@@ -135,6 +153,7 @@ def _piece(g: Array, xs: Sequence[Array], axis: int, i: int) -> Array:
 @primitive(
     lambda g, y, *xs, axis, i: g[(slice(None),) * (axis % ndim_of(g)) + (i,)],
     holomorphic=True,
+    foreign=lambda *xs, axis: np.stack(_in_one_precision(xs), axis),
     steep=False,
 )
 def pile(*xs: Array, axis: int = 0) -> Array:

@@ -8,6 +8,7 @@ moves by e-20, not by 0.
 
 import numpy as np
 
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.graph import Array, dtype_of, primitive
 from tinygrad_neuron.ops.elementwise import maximum, select
 from tinygrad_neuron.ops.reductions import left_shape, max, spread, sum
@@ -16,8 +17,11 @@ from tinygrad_neuron.ops.shape import Axes, shape_of
 
 def _around_largest(x: Array, axis: Axes) -> tuple[Array, Array, Array]:
     """The largest score m, each one's distance to it, and the exponentials of all but one m."""
-    x = np.asarray(x, dtype_of(x) if dtype_of(x).kind == "f" else float)
-    m = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    if is_foreign(x):
+        m = np.max(x, axis=axis, keepdims=True)
+    else:
+        x = np.asarray(x, dtype_of(x) if dtype_of(x).kind == "f" else float)
+        m = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     with np.errstate(invalid="ignore"):  # inf - inf
         distance = np.where(x == m, np.zeros_like(x), x - m)
     ties = np.sum(distance == 0.0, axis=axis, keepdims=True, dtype=distance.dtype)

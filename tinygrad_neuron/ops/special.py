@@ -54,7 +54,11 @@ def log1mexp(x: Array) -> Array:
     return np.where(np.less(x, LOG_2), near, np.log1p(-np.exp(-np.maximum(x, LOG_2))))[()]
 
 
-@elementwise(lambda g, y, x: 2.0 / math.sqrt(math.pi) * g * exp(-square(x)), scalar=math.erf)
+@elementwise(
+    lambda g, y, x: 2.0 / math.sqrt(math.pi) * g * exp(-square(x)),
+    scalar=math.erf,
+    foreign="NumPy has no such function, so it is computed number by number in Python",
+)
 def erf(x: Array) -> Array:
     """The error function: the share of a normal law within x√2 of its middle, with x's sign."""
     return _of_each(math.erf, x)

@@ -31,6 +31,7 @@ from tinygrad_neuron.ops.elementwise import (
     square,
     stop_gradient,
 )
+from tinygrad_neuron.ops.indexing import LOOKED_UP, at_hand
 from tinygrad_neuron.ops.linalg import matmul, matrix_diagonal
 from tinygrad_neuron.ops.measures import euclidean
 from tinygrad_neuron.ops.parts import imag, real
@@ -298,6 +299,7 @@ def _rank_share(g: Array, y: Array, x: Array, ranks: Any) -> Array:
 
 @primitive(
     _rank_share,
+    foreign=LOOKED_UP,
     kink="where several tie for a rank, equal parts for each",
     steep=False,
 )
@@ -350,6 +352,7 @@ def _quantile(
     name: str, x: Array, q: Array, axis: Axes, keepdims: bool, method: str, skip_nan: bool
 ) -> Array:
     """The quantiles of x along the axes, the axes of q first; nan counts as missing, or as nan."""
+    at_hand(name, x)
     x = _ordered(name, x)
     if not np.all((only(q) >= 0.0) & (only(q) <= 1.0)):
         raise ValueError(f"np.{name}: a quantile lies from 0 to 1, a percentile from 0 to 100")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron.arrays import is_foreign, spoken
 from tinygrad_neuron.graph import POSITIVE, Array, Domain, elementwise, only, unchanged
 from tinygrad_neuron.ops.elementwise import AT_ZERO, STEP, floor_divide, remainder, where
 
@@ -121,7 +122,12 @@ def answering(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def answer(*args: Any, **settings: Any) -> Any:
-        return function(*map(_numbers, args), **{key: _numbers(x) for key, x in settings.items()})
+        numbers = [_numbers(x) for x in args]
+        named = {key: _numbers(x) for key, x in settings.items()}
+        foreign = next(filter(is_foreign, numbers), None)
+        if foreign is None:
+            return function(*numbers, **named)
+        return spoken(function.__name__, foreign, lambda: function(*numbers, **named))
 
     answer.__doc__ = f"NumPy's `{function.__name__}`, about the numbers alone: a plain answer."
     return answer
