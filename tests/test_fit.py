@@ -558,6 +558,21 @@ def test_a_descent_is_told_in_the_same_way():
     assert json.loads(history.to_json())["columns"]["loss"] == history.losses
 
 
+def test_a_history_is_drawn():
+    """A line for each kind of loss, and one for each run of a sweep."""
+    pytest.importorskip("matplotlib")
+    history = tn.fit(MLP(3, [4, 1], rng=0), (X, Y), epochs=5, validation=0.2)
+    lines = history.plot().axes[0].get_lines()
+    drawn = [line.get_ydata().tolist() for line in lines[:2]]
+    assert drawn == [list(history.columns[name]) for name in ("loss", "validation")]
+    found = tn.sweep(
+        lambda alpha: tn.fit(Neuron(3, rng=0), (X, Y), alpha=alpha, epochs=5),
+        {"alpha": [0.1, 0.01]},
+    )
+    assert len(found.plot().axes[0].get_lines()) >= 2
+    assert "<table" in history._repr_html_()
+
+
 def test_a_bar_shows_loss_and_speed(capsys):
     """Where it is asked for; by default nothing is written where nobody looks."""
     tn.fit(Neuron(3, rng=0), (X, Y), epochs=3)
