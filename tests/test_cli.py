@@ -198,7 +198,10 @@ def test_extreme_numbers_are_told_not_thrown(folder, capsys, arguments):
         ("nudge --step 1 --proportional 0.1", "not allowed with argument --step"),
         ("sweep --w0 1", "--w0 got 1 number"),
         ("predict none.json data.csv", "none.json cannot be read"),
-        ("predict data.csv data.csv", "data.csv does not hold a neuron: it is not JSON."),
+        (
+            "predict data.csv data.csv",
+            "data.csv was not written by this package: it is no archive.",
+        ),
     ],
 )
 def test_a_mistake_is_explained_on_stderr(folder, capsys, typed, says):

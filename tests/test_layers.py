@@ -30,6 +30,7 @@ LAYERS = (
     {"course", "micrograd", "saving"},
     {"train"},
     {"fitting"},
+    {"sweeping"},
     {"estimators"},
     {"lesson"},
     {"tables"},

@@ -293,6 +293,7 @@ if TYPE_CHECKING:
         nn as nn,
         optim as optim,
         program as program,
+        tables as tables,
         views as views,
     )
     from tinygrad_neuron.check import (
@@ -310,6 +311,7 @@ if TYPE_CHECKING:
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import compile as compile, program_of as program_of
     from tinygrad_neuron.saving import export as export, load as load, save as save
+    from tinygrad_neuron.sweeping import sweep as sweep
     from tinygrad_neuron.views import trace_of as trace_of
     from tinygrad_neuron.views.lab import lab_of as lab_of
     from tinygrad_neuron.views.notebook import show as show, widget as widget
@@ -322,6 +324,7 @@ _WHERE = {
     "nn": "",
     "optim": "",
     "program": "",
+    "tables": "",
     "Layer": "nn",
     "MLP": "nn",
     "Neuron": "nn",
@@ -340,6 +343,7 @@ _WHERE = {
     "compile": "program",
     "program_of": "program",
     "save": "saving",
+    "sweep": "sweeping",
     "trace_of": "views",
     "teaching": "diagnosis",
     "LearningWarning": "diagnosis",

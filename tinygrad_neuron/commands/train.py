@@ -4,6 +4,7 @@ from typing import Any
 
 from tinygrad_neuron import saving
 from tinygrad_neuron.commands.options import (
+    Add,
     Options,
     Parser,
     at_least_one,
@@ -33,33 +34,34 @@ FITTING = (
 def add_options(parser: Parser) -> None:
     """What can be typed."""
     parser.usage = "%(prog)s data.csv --target NAME [options]"
-    add_table_options(parser)
     add = parser.add_argument
+    add("data", metavar="data.csv", help="a table: .csv, .tsv, or arrays in .npz")
+    add_table_options(add)
     add("--hidden", nargs="*", type=at_least_one, metavar="N", help="widths of the hidden layers: "
         "16; without a number a single neuron")  # fmt: skip
     add("--alpha", type=rate, metavar="A", help="the learning rate, 0.01")
+    seed_option(parser, "which random numbers: 0")
     add("--save", metavar="model.npz", help="write the model to a file")
+    add("--export", metavar="predict.py", help="write it as Python that needs NumPy alone")
     add("--checkpoint", metavar="run.npz", help="write the training there, and go on from there")
 
 
-def add_table_options(parser: Parser) -> None:
-    """What `train` and `sweep` have in common: a table, and how to learn from it."""
-    add = parser.add_argument
-    add("data", metavar="data.csv", help="a table: .csv, .tsv, or arrays in .npz")
+def add_table_options(add: Add, *, many: bool = False) -> None:
+    """How to learn from a table; with `many`, several values of what can be compared."""
+    several: dict[str, Any] = {"nargs": "+"} if many else {}
     add("--target", metavar="NAME", help="the column to predict")
     add("--columns", nargs="+", metavar="NAME", help="the columns to predict from, else all others")
     add("--categories", nargs="+", metavar="NAME", help="columns whose numbers are only names")
     add("--impute", choices=tuple(IMPUTATIONS), help="what stands for a missing number; for a text "
         "the most frequent one does")  # fmt: skip
-    add("--activation", choices=tuple(ACTIVATIONS), help="of the hidden layers: relu")
+    add("--activation", choices=tuple(ACTIVATIONS), help="of hidden layers: relu", **several)
     add("--loss", metavar="NAME", help="by the target: squared_error, binary_cross_entropy or "
-        "cross_entropy")  # fmt: skip
-    add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMISERS)}; adam")
+        "cross_entropy", **several)  # fmt: skip
+    add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMISERS)}; adam", **several)
+    add("--batch-size", type=at_least_one, metavar="N", help="rows for each update: 32", **several)
     add("--epochs", type=whole, metavar="N", help="at most so many times through the table: 200")
-    add("--batch-size", type=at_least_one, metavar="N", help="rows for each update: 32")
     add("--validation", type=finite, metavar="P", help="the share of rows held back: 0.2")
     add("--patience", type=at_least_one, metavar="N", help="epochs without a better one: 20")
-    seed_option(parser, "which random numbers: 0")
 
 
 def run(options: Options) -> Trained:
@@ -68,6 +70,8 @@ def run(options: Options) -> Trained:
     trained = train(options.data, options.target, **given(options, *FITTING))
     if options.save:
         saving.save(trained.model, options.save)
+    if options.export:
+        trained.model.export(options.export)
     return trained
 
 
@@ -80,7 +84,9 @@ def check(options: Options) -> None:
             why=f"Its columns are {words(few(names, 12))}.",
             hint=f"--target {names[-1]}",
         )
-    choose("--optimizer", options.optimizer, OPTIMISERS)
+    typed = options.optimizer
+    for name in typed if isinstance(typed, list) else [typed]:
+        choose("--optimizer", name, OPTIMISERS)
     if options.validation is not None and not 0 <= options.validation < 1:
         raise UsageError(
             f"--validation {number(options.validation)} is no share of the rows.",

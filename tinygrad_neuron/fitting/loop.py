@@ -54,7 +54,7 @@ def fit(
     data: Any,
     *,
     loss: str | Function = "squared_error",
-    optimizer: str | Function = "adam",
+    optimizer: str | Function | Optimiser = "adam",
     alpha: Any = 0.01,
     epochs: int | None = None,
     steps: int | None = None,
@@ -81,7 +81,7 @@ def fit(
     |---|---|
     | `data` | `(x, y)`, rows of x and as many entries of y; or batches `(x, y)`, gone through anew in each epoch |
     | `loss` | a name or a function of prediction and target |
-    | `optimizer` | a name from `optim`, or a function from parameters to an `Optimiser` |
+    | `optimizer` | a name from `optim`, an `Optimiser`, or a function from parameters to one |
     | `alpha` | of a named optimiser: a number, a schedule, or a `Plateau` that is told the loss of every epoch |
     | `epochs`, `steps` | at most so many times through the data, or updates; 100 epochs |
     | `batch_size` | rows at most for each update, in an order of each epoch's own; None for all, as they are |
@@ -373,7 +373,11 @@ class _Training:
 # --------------------------------------------------------------------------- what was asked for
 
 
-def _optimiser(wanted: str | Function, parameters: list[Value], alpha: Any) -> Optimiser:
+def _optimiser(
+    wanted: str | Function | Optimiser, parameters: list[Value], alpha: Any
+) -> Optimiser:
+    if isinstance(wanted, Optimiser):
+        return wanted
     if not isinstance(wanted, str):
         made: Optimiser = wanted(parameters)
         return made

@@ -86,15 +86,15 @@ def train(
         model, (rows.x, rows.y), loss=model.loss, epochs=epochs, batch_size=batch_size, seed=seed,
         validation=held, patience=patience if held else None, **fitting,
     )  # fmt: skip
+    source = Path(sheet.source).name
     model.learning = {
-        "source": Path(sheet.source).name, "rows": len(sheet), "seed": seed,
-        "history": history.to_dict(),
+        "source": source, "rows": len(sheet), "seed": seed, "history": history.to_dict(),
     }  # fmt: skip
     quality = _quality(model, *(held or (rows.x, rows.y)))
     return Trained(
         model,
         history,
-        Path(sheet.source).name,
+        source,
         len(sheet),
         seed,
         quality,
