@@ -289,7 +289,12 @@ from tinygrad_neuron.value import Value as Value
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tinygrad_neuron import check as check, losses as losses, program as program
+    from tinygrad_neuron import (
+        check as check,
+        cluster as cluster,
+        losses as losses,
+        program as program,
+    )
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
         check_grad as check_grad,
@@ -305,6 +310,7 @@ if TYPE_CHECKING:
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
     "check": "",
+    "cluster": "",
     "losses": "",
     "program": "",
     "assert_grad": "check",

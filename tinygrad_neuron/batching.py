@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_neuron import ops
-from tinygrad_neuron.errors import LeftGraphError
-from tinygrad_neuron.graph import Array, Primitive, plain, primitive
+from tinygrad_neuron.arrays import is_foreign
+from tinygrad_neuron.errors import LeftGraphError, UnsupportedError
+from tinygrad_neuron.graph import Array, Primitive, any_foreign, plain, primitive
 from tinygrad_neuron.ops.indexing import is_basic
 from tinygrad_neuron.value import Value
 
@@ -58,6 +59,8 @@ class Batched(Value):
         cls, function: Primitive, inputs: Sequence[Array], raw: list[Array], settings: Any
     ) -> Array:
         """The primitive of each of the batch."""
+        if any_foreign(*raw):
+            raise _not_in_memory(function, next(filter(is_foreign, raw)))
         moving = [isinstance(x, Batched) for x in inputs]
         rule = _elementwise if function.elementwise else RULES.get(function, _one_by_one)
         return rule(function, raw, moving, dict(settings))
@@ -102,7 +105,18 @@ def together(x: Value) -> Value:
 
 def apart(x: Array) -> Batched:
     """An array that nobody else writes, or a Value, as a batch of what is along its first axis."""
+    if any_foreign(x):
+        raise _not_in_memory(spread_out, plain(x))
     return Batched.made(plain(x), spread_out, (x,) if isinstance(x, Value) else ())
+
+
+def _not_in_memory(function: Primitive, x: Array) -> UnsupportedError:
+    return UnsupportedError(
+        f"{function.name} of a batch met a {type(x).__module__} array of shape {x.shape}.",
+        why="vmap, jacobian and hessian put many runs into one array, which is one in memory.",
+        hint="hvp and vjp give products with a Jacobian or a Hessian, one sweep each",
+        function=function.name,
+    )
 
 
 # ------------------------------------------------------------- where the batch is, by primitive
