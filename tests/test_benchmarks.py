@@ -1,9 +1,11 @@
 """The benchmark's work is what it says it is, and a wrong gradient is never timed."""
 
+import importlib
 import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -15,51 +17,45 @@ import pytest
 from tinygrad_neuron import losses
 
 
+@contextmanager
+def benchmark(name: str) -> Iterator[ModuleType]:
+    """A benchmark as a module, with what it changes for its entrants put back afterwards."""
+    folder = str(Path(__file__).parents[1] / "benchmarks")
+    environment, limit = dict(os.environ), sys.getrecursionlimit()
+    sys.path.insert(0, folder)
+    yield importlib.import_module(name)
+    sys.path.remove(folder)
+    sys.setrecursionlimit(limit)
+    os.environ.clear()
+    os.environ.update(environment)
+
+
 @pytest.fixture(scope="module")
 def transforms() -> Iterator[ModuleType]:
-    """The benchmark of Jacobians and Hessians as a module."""
-    folder = str(Path(__file__).parents[1] / "benchmarks")
-    sys.path.insert(0, folder)
-    import transforms
-
-    yield transforms
-    sys.path.remove(folder)
+    """Jacobians and Hessians."""
+    with benchmark("transforms") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
 def scalar() -> Iterator[ModuleType]:
-    """The benchmark as a module, with what its entrants change put back afterwards."""
-    folder, limit = str(Path(__file__).parents[1] / "benchmarks"), sys.getrecursionlimit()
-    sys.path.insert(0, folder)
-    import scalar
-
-    yield scalar
-    sys.path.remove(folder)
-    sys.setrecursionlimit(limit)
+    """Expressions of single numbers."""
+    with benchmark("scalar") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
 def memory() -> Iterator[ModuleType]:
-    """The benchmark of memory as a module."""
-    folder = str(Path(__file__).parents[1] / "benchmarks")
-    sys.path.insert(0, folder)
-    import memory
-
-    yield memory
-    sys.path.remove(folder)
+    """Peak memory."""
+    with benchmark("memory") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
 def eager() -> Iterator[ModuleType]:
-    """The benchmark of steps on arrays as a module."""
-    folder, environment = str(Path(__file__).parents[1] / "benchmarks"), dict(os.environ)
-    sys.path.insert(0, folder)
-    import eager
-
-    yield eager
-    sys.path.remove(folder)
-    os.environ.clear()
-    os.environ.update(environment)
+    """Steps on arrays."""
+    with benchmark("eager") as module:
+        yield module
 
 
 WORKLOADS = ["mixed", "chain", "wide", "neuron"]
@@ -220,13 +216,9 @@ def test_every_installed_library_takes_the_step_by_hand(eager: ModuleType, name:
 
 @pytest.fixture(scope="module")
 def checkers() -> Iterator[ModuleType]:
-    """The trial of gradient checkers as a module."""
-    folder = str(Path(__file__).parents[1] / "benchmarks")
-    sys.path.insert(0, folder)
-    import checkers
-
-    yield checkers
-    sys.path.remove(folder)
+    """The trial of gradient checkers."""
+    with benchmark("checkers") as module:
+        yield module
 
 
 @pytest.mark.parametrize("name", ["tinygrad_neuron", "fixed step, as Chainer"])

@@ -113,6 +113,7 @@ def shares_of(
 
     `each`: what all of a batch shared is owed something by each, and not by all together.
     """
+    # one function, because all steps pass here: in two, a step of a small network takes 3 % longer
     if node.birth < graph.last_change:
         _refuse_changed(node)
     function: Primitive = node.primitive  # type: ignore[assignment]  # it has inputs
@@ -152,9 +153,8 @@ def shares_of(
             and share.shape == target.shape
             and share.dtype is target.dtype
         ):
-            if node.batched and not (each or x.batched):
-                share = _of_all(share)
-            share = _fitted(share, x, node)
+            together = node.batched and not (each or x.batched)
+            share = _fitted(_of_all(share) if together else share, x, node)
             if not record and isinstance(share, Node) and not share.batched:
                 share = share._data  # the batch is behind us
         shares.append((x, share))

@@ -550,11 +550,12 @@ def _exchanged(x: Value, n: int) -> Value:
 
 def _sweeps(y: Value, seeds: Array, xs: list[Value], since: int, record: bool) -> list[Value]:
     """What each x is owed for each of the seeds: one sweep of a batch, or several of one."""
+    kept = set(xs)
     if is_open() or any(node.batched for node in history(y)):  # there is one batch at a time
-        each = [sweep(y, tidy(seed), since=since, record=record) for seed in seeds]
+        each = [sweep(y, tidy(seed), since=since, record=record, wanted=kept) for seed in seeds]
         rows = [_answers(owed, xs) for owed in each]
         return [_piled([row[i] for row in rows], x) for i, x in enumerate(xs)]
-    owed = sweep(y, apart(seeds), since=since, record=record)
+    owed = sweep(y, apart(seeds), since=since, record=record, wanted=kept)
     return [
         together(owed[x]) if x in owed else _constant(np.zeros((len(seeds), *x.shape), x.dtype))
         for x in xs
