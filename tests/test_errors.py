@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_neuron as tn
-from tinygrad_neuron import Value, errors, losses
+from tinygrad_neuron import Value, cluster, errors, losses
 
 CLASSES = [
     error
@@ -162,6 +162,10 @@ def chance_inside_a_checkpoint():
     noisy(Value(2.0)).backward()
 
 
+def a_step_over_data_in_memory():
+    cluster.value_and_grad(lambda w, x: tn.mean(x @ w))(np.ones(3), np.ones((4, 3)))
+
+
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -291,6 +295,13 @@ MISTAKES = [
         {"primitive": "wave"},
     ),
     (check_of_nothing_that_moves, errors.CheckInputError, TypeError, ["float", "2.0"], None),
+    (
+        a_step_over_data_in_memory,
+        errors.PartitionError,
+        ValueError,
+        ["Dask arrays", "numpy", "da.from_array"],
+        None,
+    ),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),
 ]
 each_mistake = pytest.mark.parametrize(
