@@ -64,6 +64,7 @@ html_theme_options = {
         "operations": [],
         "errors": [],
         "numpy": [],
+        "examples/*": [],
     },
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -19,7 +19,8 @@ import tinygrad_neuron
 from tinygrad_neuron.errors import TinygradNeuronError
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("examples/*.md"))]
 
 FENCED = re.compile(r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<text>.*?)^(?P=fence) *$", re.M | re.S)
 CELL_OPTIONS = re.compile(r"\A(---\n.*?^---\n|(:[^\n]*\n)+)", re.M | re.S)
@@ -135,6 +136,8 @@ def test_the_code_of_a_page_runs(page):
     """A person can type what the page shows, from its top to its end."""
     if page.name in NEEDS:
         pytest.importorskip(NEEDS[page.name], reason="an extra that the page is about")
+    if "import matplotlib" in page.read_text():
+        pytest.importorskip("matplotlib")
     run_page(page.read_text(), str(page))
 
 

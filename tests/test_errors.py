@@ -3,6 +3,7 @@
 import math
 import pickle
 import re
+import tempfile
 
 import numpy as np
 import pytest
@@ -146,6 +147,10 @@ def descent_with_no_step():
     tn.optim.GradientDescent([Value(1.0)], alpha=-1.0)
 
 
+def state_of_another_network():
+    tn.MLP(2, [8, 1]).load(tn.MLP(2, [16, 1]).state())
+
+
 def vectors_that_are_not_determined():
     sphere = Value(np.eye(3), name="sphere")
     np.linalg.eigh(sphere).eigenvectors.sum().backward()
@@ -166,6 +171,32 @@ def a_step_over_data_in_memory():
     cluster.value_and_grad(lambda w, x: tn.mean(x @ w))(np.ones(3), np.ones((4, 3)))
 
 
+def inputs_that_lie_down():
+    tn.fit(tn.Neuron(3), (np.ones((3, 5)), np.ones(5)))
+
+
+def loss_that_explodes():
+    slope, x = Value(10.0, name="slope"), np.array([0.0, 100.0])
+    tn.fit(lambda x: tn.exp(slope * x), (x, x), parameters=[slope], epochs=1)
+
+
+def training_of_another_seed():
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in (0, 1):
+            tn.fit(
+                tn.Neuron(1, rng=0), (np.ones((4, 1)), np.ones(4)), epochs=1, seed=seed,
+                checkpoint=f"{folder}/run.npz",
+            )  # fmt: skip
+
+
+def lambda_in_a_model():
+    tn.save(tn.Neuron(2, activation=lambda z: z), "model.npz")
+
+
+def model_that_was_never_saved():
+    tn.load("no_such_model.npz")
+
+
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -181,6 +212,13 @@ MISTAKES = [
         TypeError,
         ["twice", "random numbers", "argument"],
         None,
+    ),
+    (
+        state_of_another_network,
+        errors.StateError,
+        ValueError,
+        ["layers[0].w", "(8, 2)", "(16, 2)", "build the model"],
+        {"given": (16, 2), "wanted": (8, 2)},
     ),
     (
         backward_of_an_array,
@@ -300,6 +338,35 @@ MISTAKES = [
         errors.PartitionError,
         ValueError,
         ["Dask arrays", "numpy", "da.from_array"],
+        None,
+    ),
+    (
+        inputs_that_lie_down,
+        errors.TrainingDataError,
+        ValueError,
+        ["(3, 5)", "(5,)", "x.T"],
+        {"x": (3, 5), "y": (5,)},
+    ),
+    (
+        loss_that_explodes,
+        errors.NonFiniteError,
+        ArithmeticError,
+        ["inf", "exp", "1000", "smaller alpha"],
+        None,
+    ),
+    (training_of_another_seed, errors.CheckpointError, ValueError, ["seed", "0", "1"], None),
+    (
+        lambda_in_a_model,
+        errors.NotSavableError,
+        TypeError,
+        ["activation", "without a name", "known=[f]"],
+        None,
+    ),
+    (
+        model_that_was_never_saved,
+        errors.ModelFileError,
+        ValueError,
+        ["no_such_model.npz", "No such file"],
         None,
     ),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tinygrad_neuron import Value, losses, no_grad
-from tinygrad_neuron.nn import ACTIVATIONS, MLP, Layer, LayerError, Module, Neuron
+from tinygrad_neuron.errors import LayerError
+from tinygrad_neuron.nn import ACTIVATIONS, MLP, Layer, Module, Neuron
 
 TEXTBOOK = {
     "relu": lambda z: max(z, 0.0),

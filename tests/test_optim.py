@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tinygrad_neuron import Value, errors, losses
-from tinygrad_neuron.optim import DescentError, GradientDescent, Optimiser
+from tinygrad_neuron.errors import DescentError
+from tinygrad_neuron.optim import GradientDescent, Optimiser
 
 
 class Adam(Optimiser):

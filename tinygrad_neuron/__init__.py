@@ -1,7 +1,7 @@
 """A neuron learns: autodiff on NumPy, small enough to read.
 
 Reading order: `graph` (how an expression becomes a graph), `backward` (how a graph becomes
-gradients), `optim` (how gradients become better weights).
+gradients), `optim.descent` (how gradients become better weights).
 """
 
 from importlib import import_module
@@ -12,11 +12,9 @@ from tinygrad_neuron import (
     fft as fft,
     linalg as linalg,
     ops as ops,
-    optim as optim,
 )
 from tinygrad_neuron.checkpointing import checkpoint as checkpoint
 from tinygrad_neuron.graph import history as history, no_grad as no_grad, places as places
-from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
 from tinygrad_neuron.ops import (
     absolute as absolute,
     add as add,
@@ -293,7 +291,10 @@ if TYPE_CHECKING:
         check as check,
         cluster as cluster,
         losses as losses,
+        nn as nn,
+        optim as optim,
         program as program,
+        tables as tables,
     )
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
@@ -302,26 +303,41 @@ if TYPE_CHECKING:
         check_vjp as check_vjp,
         elementwise as elementwise,
     )
+    from tinygrad_neuron.fitting import fit as fit
     from tinygrad_neuron.handwritten import primitive as primitive
     from tinygrad_neuron.inspection import inspect as inspect
+    from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import program_of as program_of
+    from tinygrad_neuron.saving import export as export, load as load, save as save
+    from tinygrad_neuron.sweeping import sweep as sweep
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
     "check": "",
     "cluster": "",
     "losses": "",
+    "nn": "",
+    "optim": "",
     "program": "",
+    "tables": "",
+    "Layer": "nn",
+    "MLP": "nn",
+    "Neuron": "nn",
     "assert_grad": "check",
     "check_grad": "check",
     "check_gradient": "check",
     "check_vjp": "check",
     "elementwise": "check",
     "explain_nonfinite": "nonfinite",
+    "export": "saving",
+    "fit": "fitting",
     "inspect": "inspection",
+    "load": "saving",
     "primitive": "handwritten",
     "program_of": "program",
+    "save": "saving",
+    "sweep": "sweeping",
 }
 
 

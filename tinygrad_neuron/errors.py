@@ -203,10 +203,50 @@ class LossCheckError(TinygradNeuronError, AssertionError):
     code = "TN145"
 
 
+class ModelFileError(TinygradNeuronError, ValueError):
+    """A file that does not hold the model, the neuron or the training that it should."""
+
+    code = "TN143"
+
+
+class TrainingDataError(TinygradNeuronError, ValueError):
+    """Examples that a model cannot be fitted to: none, too few, or not as many as targets."""
+
+    code = "TN190"
+
+
+class NonFiniteError(TinygradNeuronError, ArithmeticError):
+    """A training whose loss is no longer a number: `history` tells the way there.
+
+    The model has the weights with which the loss was last finite.
+    """
+
+    code = "TN191"
+    history: Any = None
+
+
+class CheckpointError(TinygradNeuronError, ValueError):
+    """A checkpoint of another training than the one that is to go on."""
+
+    code = "TN192"
+
+
+class NotSavableError(TinygradNeuronError, TypeError):
+    """Something that a file cannot hold, because only running code could bring it back."""
+
+    code = "TN193"
+
+
 class DescentError(TinygradNeuronError, ValueError):
     """A descent that would lead nowhere: nothing to move, or no step to move it by."""
 
     code = "TN136"
+
+
+class StateError(TinygradNeuronError, ValueError):
+    """A state that cannot be taken, or that belongs to another model or optimiser."""
+
+    code = "TN185"
 
 
 class RecomputedError(TinygradNeuronError, RuntimeError):

@@ -34,10 +34,6 @@ class Neuron(Module):
         z = sum((w * each for w, each in zip(self.w, x, strict=True)), self.b)
         return z.relu() if self.nonlin else z
 
-    def parameters(self) -> list[Value]:
-        """The weights, then the bias."""
-        return [*self.w, self.b]
-
     def __repr__(self) -> str:
         return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"
 
@@ -55,10 +51,6 @@ class Layer(Module):
     def __call__(self, x: Sequence[Any]) -> Any:
         y = self.each(x)
         return y[0] if len(y) == 1 else y
-
-    def parameters(self) -> list[Value]:
-        """Those of the neurons, first to last."""
-        return [p for neuron in self.neurons for p in neuron.parameters()]
 
     def __repr__(self) -> str:
         return f"Layer of {self.neurons}"

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_neuron.course import Course
+from tinygrad_neuron.text import count, number
 from tinygrad_neuron.value import Value
 
 Array = Any  # an ndarray of floats
@@ -42,7 +44,7 @@ Done = Callable[[Moment, Moment], bool]  # asked with the moment now and the fir
 
 
 @dataclass(frozen=True)
-class History:
+class History(Course):
     """A descent as data: N updates are N + 1 moments, the start and one after each update.
 
     `ending` says why it stopped: converged, diverging, cycling (with the `period` in updates),
@@ -53,6 +55,20 @@ class History:
     moments: Sequence[Moment]
     ending: str
     period: int | None = None
+
+    @property
+    def columns(self) -> dict[str, list[float]]:
+        """Update, loss and length of the gradient at every moment."""
+        return {
+            "update": [float(i) for i in range(len(self.moments))],
+            "loss": [moment.loss for moment in self.moments],
+            "|gradient|": [norm(moment.gradient) for moment in self.moments],
+        }
+
+    @property
+    def verdict(self) -> "Verdict":
+        """How it went, judged by the curvature of its path."""
+        return judge(self)
 
     @property
     def updates(self) -> int:
@@ -119,6 +135,10 @@ class Verdict:
     def factor(self) -> float:
         """1 - alpha * lambda: what one step multiplies the gradient by, in that direction."""
         return 1 - self.alpha * self.curvature
+
+    def __str__(self) -> str:
+        went = f"{self.kind} after {count(self.updates, 'update')}, alpha = {number(self.alpha)}"
+        return f"{went}; stable below {number(self.limit, 4)}." if self.excess else f"{went}."
 
 
 def norm(x: Array) -> float:

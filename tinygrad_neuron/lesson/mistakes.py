@@ -1,6 +1,6 @@
 """What can be wrong with what a person typed or with the file they named."""
 
-from tinygrad_neuron.errors import TinygradNeuronError
+from tinygrad_neuron.errors import ModelFileError as ModelFileError, TinygradNeuronError
 
 
 class EquationError(TinygradNeuronError, ValueError):
@@ -19,9 +19,3 @@ class TableError(TinygradNeuronError, ValueError):
     """A table that cannot be read, with the line and the column of the first cell at fault."""
 
     code = "TN142"
-
-
-class ModelFileError(TinygradNeuronError, ValueError):
-    """A file that does not hold a neuron, or not one that fits the table."""
-
-    code = "TN143"

@@ -12,11 +12,11 @@ from tinygrad_neuron.lesson.table import Table
 
 @dataclass(frozen=True)
 class Predictions:
-    """One number for each row, and what it should be where the table knows."""
+    """One number, or one text, for each row, and what it should be where the table knows."""
 
     target: str
-    predicted: tuple[float, ...]
-    actual: tuple[float, ...] | None
+    predicted: tuple[float | str, ...]
+    actual: tuple[float | str, ...] | None
     succeeded: bool = True
     interrupted: bool = False
 

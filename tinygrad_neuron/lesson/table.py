@@ -89,12 +89,12 @@ def mistake(cell: str) -> str:
     return "" if math.isfinite(x) else f"{shown} is not a finite number"
 
 
-def read(path: str) -> Table:
-    """The table in a CSV file: UTF-8, commas, names in the first line.
+def read(path: str, separator: str = ",") -> Table:
+    """The table in a CSV file: UTF-8, commas or another separator, names in the first line.
 
     Raises TableError where the file cannot be read or its rows do not have one shape.
     """
-    (first, header), *body = _records(path)
+    (first, header), *body = _records(path, separator)
     names = _checked(path, first, header)
     for line, row in body:
         if len(row) != len(names):
@@ -108,11 +108,11 @@ def read(path: str) -> Table:
     return Table(path, names, tuple(tuple(row) for _, row in body), tuple(line for line, _ in body))
 
 
-def _records(path: str) -> list[tuple[int, list[str]]]:
+def _records(path: str, separator: str) -> list[tuple[int, list[str]]]:
     """The records of a file with the lines they begin on; empty lines only at its end."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            records = list(_numbered(csv.reader(file, strict=True), path))
+            records = list(_numbered(csv.reader(file, strict=True, delimiter=separator), path))
     except OSError as error:
         raise TableError(
             f"{path} cannot be read: {error.strerror}.", hint="check the path"

@@ -8,9 +8,8 @@ A layer is the same line with one row of weights for each neuron, a network is l
 Nothing here knows about gradients: they follow from the expressions.
 """
 
-import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +17,20 @@ from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.errors import LayerError
 from tinygrad_neuron.graph import Array
+from tinygrad_neuron.nn.initialisers import (
+    Initialiser,
+    Seed,
+    he_normal,
+    initialiser,
+    lecun_normal,
+)
+from tinygrad_neuron.nn.module import Module
 from tinygrad_neuron.ops import relu, sigmoid, softplus, tanh
 from tinygrad_neuron.value import Value
 
 Function = Callable[[Any], Any]
 Activation = str | Function | None  # a name below, any function of a Value, or the usual one
-Seed: TypeAlias = "int | np.random.Generator | None"  # in quotes: NumPy loads random when asked
+Start = str | Initialiser | None  # the name of an initialiser, one of one's own, or the usual one
 
 
 def linear(z: Array) -> Array:
@@ -50,36 +57,14 @@ def activation_function(nonlin: bool, activation: Activation) -> Function:
     return activation
 
 
-def starting_weights(shape: tuple[int, ...], activation: Function, rng: Seed) -> Array:
-    """Normal random weights, spread so that numbers keep their size from layer to layer.
+def starting_weights(shape: tuple[int, ...], f: Function, init: Start, rng: Seed) -> Array:
+    """Weights as the initialiser makes them; where none is named, what suits the activation.
 
-    The standard deviation is √(2/nin) before a relu, which lets half of what it is given through
-    (He et al., Delving Deep into Rectifiers, 2015), and √(1/nin) before everything else (LeCun et
-    al., Efficient BackProp, 1998, section 4.6). The last entry of the shape is nin. Biases start
-    at 0.
+    Before a relu, which lets half of what it is given through, that is `he_normal`, and
+    `lecun_normal` before everything else. Biases start at 0.
     """
-    if min(shape) < 1:
-        raise LayerError(
-            f"Weights of shape {shape} join nothing.",
-            hint="at least one input and one neuron",
-            shape=shape,
-        )
-    let_through = 0.5 if activation is relu else 1.0
-    spread = math.sqrt(1.0 / (let_through * shape[-1]))
-    return np.random.default_rng(rng).normal(0.0, spread, shape)
-
-
-class Module:
-    """Something that has parameters."""
-
-    def parameters(self) -> list[Value]:
-        """Everything that can be learnt, always in the same order."""
-        return []
-
-    def zero_grad(self) -> None:
-        """Set the gradient of every parameter to zero, before the next `backward()`."""
-        for p in self.parameters():
-            p.zero_grad()
+    start = initialiser(init, he_normal if f is relu else lecun_normal)
+    return start(shape, np.random.default_rng(rng))
 
 
 class Neuron(Module):
@@ -96,10 +81,11 @@ class Neuron(Module):
     (Value(0.0), Value([0.0, 1.0]))
 
     f is relu, for `nonlin=False` nothing, and with `activation=` one of relu, tanh, sigmoid,
-    softplus, linear, or any function of a Value. `rng` is a seed or a `numpy.random.Generator`;
-    without one every neuron starts elsewhere. Parameters: w, b.
+    softplus, linear, or any function of a Value. `init` is one of the `INITIALISERS` by name, or a
+    function of a shape and a generator; `rng` is a seed or a `numpy.random.Generator`, and without
+    one every neuron starts elsewhere. Parameters: w, b.
 
-    Raises `LayerError` (TN134) for rows of another width and for an unknown activation.
+    Raises `LayerError` (TN134) for rows of another width and for an unknown activation or start.
     """
 
     def __init__(
@@ -108,23 +94,21 @@ class Neuron(Module):
         nonlin: bool = True,
         *,
         activation: Activation = None,
+        init: Start = None,
         rng: Seed = None,
         name: str = "",
     ) -> None:
         self.name = name
         self.activation = activation_function(nonlin, activation)
-        self.w = Value(starting_weights((nin,), self.activation, rng), name=_joined(name, "w"))
-        self.b = Value(0.0, name=_joined(name, "b"))
+        start = starting_weights((nin,), self.activation, init, rng)
+        self.w = Value(start, name=joined(name, "w"))
+        self.b = Value(0.0, name=joined(name, "b"))
 
     def __call__(self, x: Array) -> Value:
         return self.activation(rows(x, self.w, self.name or "the neuron") @ self.w + self.b)
 
-    def parameters(self) -> list[Value]:
-        """w, b."""
-        return [self.w, self.b]
-
     def __repr__(self) -> str:
-        return f"Neuron({len(self.w)}, {_called(self.activation)})"
+        return f"Neuron({len(self.w)}, {called(self.activation)})"
 
 
 class Layer(Module):
@@ -150,13 +134,15 @@ class Layer(Module):
         nonlin: bool = True,
         *,
         activation: Activation = None,
+        init: Start = None,
         rng: Seed = None,
         name: str = "",
     ) -> None:
         self.name = name
         self.activation = activation_function(nonlin, activation)
-        self.w = Value(starting_weights((nout, nin), self.activation, rng), name=_joined(name, "w"))
-        self.b = Value(np.zeros(nout), name=_joined(name, "b"))
+        start = starting_weights((nout, nin), self.activation, init, rng)
+        self.w = Value(start, name=joined(name, "w"))
+        self.b = Value(np.zeros(nout), name=joined(name, "b"))
 
     def each(self, x: Array) -> Value:
         """ŷ of every neuron along the last axis, also where there is only one."""
@@ -166,16 +152,47 @@ class Layer(Module):
         y = self.each(x)
         return y[..., 0] if len(self.b) == 1 else y
 
-    def parameters(self) -> list[Value]:
-        """w, b."""
-        return [self.w, self.b]
-
     def __repr__(self) -> str:
         nout, nin = self.w.shape
-        return f"Layer({nin} -> {nout}, {_called(self.activation)})"
+        return f"Layer({nin} -> {nout}, {called(self.activation)})"
 
 
-class MLP(Module):
+class Sequential(Module):
+    """One layer after the other: modules, or functions of a Value.
+
+    >>> Sequential(Layer(64, 32), np.tanh, Layer(32, 10, nonlin=False))
+    Sequential of [Layer(64 -> 32, relu), tanh, Layer(32 -> 10, linear)]
+
+    Parameters: those of `layers[0]`, then of `layers[1]`, and so on. Raises `LayerError` (TN134)
+    without layers.
+    """
+
+    layers: Sequence[Any]
+
+    def __init__(self, *layers: Function) -> None:
+        if not layers:
+            raise LayerError(
+                "A network needs at least one layer.", hint="Sequential(Layer(64, 10))"
+            )
+        self.layers = list(layers)
+
+    def __call__(self, x: Array) -> Any:
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = each_of(layer)(x)
+        return last(x)
+
+    def each(self, x: Array) -> Any:
+        """What the last layer says of every neuron, also where there is only one."""
+        for layer in self.layers:
+            x = each_of(layer)(x)
+        return x
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of [{', '.join(map(called, self.layers))}]"
+
+
+class MLP(Sequential):
     """A multi-layer perceptron: layer after layer, an activation in all but the last.
 
     >>> MLP(2, [16, 16, 1])
@@ -184,35 +201,27 @@ class MLP(Module):
     ()
 
     `activation` is that of the hidden layers; input and output, settings and errors as for `Layer`.
-    Parameters: those of `layers[0]`, then of `layers[1]`, and so on, and named so.
+    Parameters: those of `layers[0]`, then of
+    `layers[1]`, and so on, and named so.
     """
 
-    layers: Sequence[Any]
-
     def __init__(
-        self, nin: int, nouts: Sequence[int], *, activation: Activation = None, rng: Seed = None
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        *,
+        activation: Activation = None,
+        init: Start = None,
+        rng: Seed = None,
     ) -> None:
         if not len(nouts):
             raise LayerError("A network needs at least one layer.", hint=f"MLP({nin}, [1])")
         rng = np.random.default_rng(rng)
         functions = [activation_function(True, activation)] * (len(nouts) - 1) + [linear]
         self.layers = [
-            Layer(n, m, activation=f, rng=rng, name=f"layers[{i}]")
+            Layer(n, m, activation=f, init=init, rng=rng, name=f"layers[{i}]")
             for i, (n, m, f) in enumerate(zip([nin, *nouts], nouts, functions, strict=False))
         ]
-
-    def __call__(self, x: Array) -> Value:
-        *hidden, last = self.layers
-        for layer in hidden:
-            x = layer.each(x)
-        return last(x)
-
-    def parameters(self) -> list[Value]:
-        """Those of the layers, first to last."""
-        return [p for layer in self.layers for p in layer.parameters()]
-
-    def __repr__(self) -> str:
-        return f"MLP of {self.layers}"
 
 
 # ------------------------------------------------------------------------------ small helpers
@@ -257,9 +266,16 @@ def _unknown(activation: str) -> LayerError:
     )
 
 
-def _joined(owner: str, name: str) -> str:
+def joined(owner: str, name: str) -> str:
+    """`hidden.w`: a parameter's name, from its owner's."""
     return f"{owner}.{name}" if owner else name
 
 
-def _called(function: Function) -> str:
+def each_of(layer: Function) -> Function:
+    """A layer as another one needs it below: what is one number is there a row of one number."""
+    return getattr(layer, "each", layer)
+
+
+def called(function: Function) -> str:
+    """What a person calls a function."""
     return getattr(function, "__name__", repr(function))

@@ -16,9 +16,11 @@ it tells the change and what to remember next. The optimiser keeps the memories,
 parameter, and writes nothing on the parameters but their new data.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from tinygrad_neuron.errors import (
     DescentError,
@@ -27,22 +29,40 @@ from tinygrad_neuron.errors import (
     name_of,
 )
 from tinygrad_neuron.graph import Array
+from tinygrad_neuron.optim.clipping import Clip
+from tinygrad_neuron.optim.memories import Memory, parts, read
+from tinygrad_neuron.optim.schedules import Schedule
 from tinygrad_neuron.value import Value
-
-Memory = Any  # whatever a recipe wants to be given next time; None at first
 
 
 class Optimiser:
     """Parameters, what is remembered about each, and how far to go; a subclass says how to `move`.
 
-    Raises `DescentError` (TN136) without parameters and for an alpha that is not positive and
-    finite, and `ImmutableError` (TN132) for a parameter that is not a leaf. One listed twice is
-    moved once.
+    `alpha` is a number or a schedule, a function of the steps already taken; as an attribute it is
+    the number, and may be changed between steps. `clip` keeps all gradients within limits
+    (`clip_by_norm`, `clip_by_value`). `decay` pulls the weights towards 0: decay · weight is added
+    to the gradient or, where the recipe says so, α · decay · weight taken away beside the step.
+
+    Raises `DescentError` (TN136) without parameters, for an alpha that is not positive and finite
+    and a decay that is not 0 or more, and `ImmutableError` (TN132) for a parameter that is not a
+    leaf. One listed twice is moved once.
     """
 
-    def __init__(self, parameters: Iterable[Value], alpha: float) -> None:
-        self.parameters = _leaves(parameters)
-        self.alpha = _positive(alpha)
+    decoupled: ClassVar[bool] = False  # whether weights decay beside the step
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        alpha: float | Schedule,
+        *,
+        clip: Clip | None = None,
+        decay: float = 0.0,
+    ) -> None:
+        self.parameters = leaves_of(parameters)
+        self.schedule = alpha if callable(alpha) else None
+        self.alpha = _positive(alpha(0) if callable(alpha) else alpha)
+        self.clip, self.decay = clip, _decay(decay)
+        self.steps = 0
         self.memory: list[Memory] = [None] * len(self.parameters)
 
     def move(self, gradient: Array, memory: Memory) -> tuple[Array, Memory]:
@@ -55,14 +75,44 @@ class Optimiser:
         Raises `GradientNotComputedError` (TN102) for a parameter without one, before any is moved.
         """
         gradients = [_gradient(p, f"parameter {i}") for i, p in enumerate(self.parameters)]
-        for i, (p, gradient) in enumerate(zip(self.parameters, gradients, strict=True)):
-            change, self.memory[i] = self.move(gradient, self.memory[i])
-            p.data += change
+        if self.schedule:
+            self.alpha = float(self.schedule(self.steps))
+        clipped = self.clip(gradients) if self.clip else gradients
+        for i, (p, gradient) in enumerate(zip(self.parameters, clipped, strict=True)):
+            change, self.memory[i] = self.move(self._owed(p, gradient), self.memory[i])
+            p.data += self._with_decay(p, change)
+        self.steps += 1
+
+    def _owed(self, p: Value, gradient: Array) -> Array:
+        coupled = self.decay and not self.decoupled
+        return gradient + self.decay * p.data if coupled else gradient
+
+    def _with_decay(self, p: Value, change: Array) -> Array:
+        beside = self.decay and self.decoupled
+        return change - self.alpha * self.decay * p.data if beside else change
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero, before the next `backward()`."""
         for p in self.parameters:
             p.zero_grad()
+
+    def state(self) -> dict[str, Array]:
+        """Copies of what it remembers, by name: `steps`, `alpha`, `memory[0].mean`, ..."""
+        kept = {"steps": self.steps, "alpha": self.alpha}
+        for i, memory in enumerate(self.memory):
+            kept |= {f"memory[{i}]{end}": part for end, part in parts(memory)}
+        return {name: np.array(part) for name, part in kept.items()}
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        """Go on, bit for bit, where `state()` was taken; the parameters have a state of their own.
+
+        Raises `StateError` (TN185) for an entry that is missing, too many or of another shape; then
+        nothing was changed.
+        """
+        numbers = {name: np.asarray(part) for name, part in state.items()}
+        memory = read(numbers, self.parameters)
+        self.steps, self.alpha = int(numbers["steps"]), float(numbers["alpha"])
+        self.memory = memory
 
 
 class GradientDescent(Optimiser):
@@ -95,7 +145,30 @@ def _positive(alpha: float) -> float:
     return float(alpha)
 
 
-def _leaves(parameters: Iterable[Value]) -> list[Value]:
+def _decay(decay: float) -> float:
+    if not 0.0 <= decay < inf:
+        raise DescentError(
+            f"decay is {decay!r}.",
+            why="It says how strongly weights are pulled towards 0; below it they would grow.",
+            hint="decay=0.01",
+            decay=decay,
+        )
+    return float(decay)
+
+
+def fraction(name: str, part: float) -> float:
+    """A part that a recipe keeps of what it remembers: from 0 to below 1."""
+    if not 0.0 <= part < 1.0:
+        raise DescentError(
+            f"{name} is {part!r}.",
+            why="It is the part of its memory that a recipe keeps: 1 would never learn anything.",
+            hint=f"{name.partition('[')[0]} of 0 or more and below 1",
+            given=part,
+        )
+    return float(part)
+
+
+def leaves_of(parameters: Iterable[Value]) -> list[Value]:
     """The parameters, each once, if all of them can be moved and there are any."""
     listed = list(parameters)
     if not listed:
