@@ -77,6 +77,17 @@ def test_a_killed_worker_changes_nothing(workers, tmp_path):
     assert os.path.exists(flag), "nobody was killed"
 
 
+def test_a_fit_on_workers_survives_a_killed_one(workers, tmp_path):
+    """Full-batch descent on two processes, one of them killed, ends at this process's bits."""
+    weights = []
+    for flag in (str(tmp_path / "killed"), ""):
+        neuron = tn.Neuron(COLUMNS, nonlin=False, rng=0)
+        with dask.config.set(**({} if flag else {"scheduler": "synchronous"})):
+            tn.fit(neuron, data(flag), loss="binary_cross_entropy", batch_size=None, epochs=3)
+        weights.append(neuron.w.data.tobytes())
+    assert weights[0] == weights[1] and os.path.exists(tmp_path / "killed")
+
+
 def test_backward_through_dask_runs_on_workers(workers):
     """Recorded expressions, primitives and losses travel: gradients are those of this process."""
     grads = []
