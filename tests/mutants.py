@@ -22,7 +22,7 @@ from tinygrad_neuron.ops import PRIMITIVES, greater, less, where
 
 ABOUT_COMPLEX = ("real", "imag", "conjugate", "unit", "unitdet")  # of real numbers flat, or nothing
 
-# flat by decree, or of complex numbers, which are not checked
+# flat by decree, or with complex results, which the other checkers in `benchmarks` do not take
 LEFT_OUT = ("stop_gradient", "fourier", "half_spectrum", "from_half", "magnitude", *ABOUT_COMPLEX)
 RULED = [p for p in PRIMITIVES if any(p.rules) and p.name not in LEFT_OUT]
 

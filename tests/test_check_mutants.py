@@ -204,12 +204,11 @@ def test_right_gradients_written_by_hand_pass(name):
 
 # ------------------------------------------------------------------------- right gradients
 
-# all that have something to move and a real result, but for the one that is flat by decree
+# all that have something to move, but for those that are flat by decree
 PRIMITIVES = [
     p
     for p in tn.ops.PRIMITIVES
-    if "logical" not in p.name
-    and p.name not in ("stop_gradient", "fourier", "half_spectrum", "from_half", "magnitude")
+    if "logical" not in p.name and p.name not in ("stop_gradient", "magnitude")
 ]
 KINDS = {"": calls_of, "at kinks": kinked_calls_of, "extreme": adversarial_calls_of}
 

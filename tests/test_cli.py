@@ -53,8 +53,8 @@ def test_alone_it_says_what_there_is(capsys, arguments):
     out = printed(capsys, *arguments)
     named = [line.split()[0] for line in out.splitlines() if line.startswith("  ")]
     assert named == list(cli.COMMANDS) == [
-        "guess", "nudge", "learn", "train", "sweep", "predict", "inspect", "tour",
-        "losses", "check", "code",
+        "guess", "nudge", "learn", "train", "sweep", "predict", "inspect", "tour", "losses",
+        "explain", "step", "draw", "doctor", "why", "check", "code",
     ]  # fmt: skip
     assert "learn --alpha 0.001" in out
 

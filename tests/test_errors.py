@@ -10,6 +10,7 @@ import pytest
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, cluster, errors, losses
+from tinygrad_neuron.views import plots
 
 CLASSES = [
     error
@@ -197,6 +198,41 @@ def model_that_was_never_saved():
     tn.load("no_such_model.npz")
 
 
+def weight_that_is_not_used():
+    used, idle = Value(1.0, name="used"), Value(2.0, name="idle")
+    tn.trace_of((used - 3.0) ** 2, wrt=[used, idle])
+
+
+def trace_of_another_form():
+    tn.views.validated({"schema": "another/1"}, "run.json")
+
+
+def loss_that_is_not_finite():
+    z = Value(-800.0, name="z")
+    with tn.teaching(), np.errstate(all="ignore"):
+        p = tn.sigmoid(z)
+        (-tn.log(p)).backward()
+
+
+def library_that_is_not_installed():
+    raise errors.MissingExtraError.of("Matplotlib", "plot", "A picture")
+
+
+def boundary_of_a_space():
+    plots.decision_boundary(lambda x: x[:, 0], np.ones((10, 5)), np.ones(10))
+
+
+def reduction_that_does_not_add_up():
+    cluster.value_and_grad(lambda w: w, reduction="median")
+
+
+def picture_of_too_much():
+    x = Value(1.0)
+    for _ in range(2000):
+        x = x + 1.0
+    tn.views.svg(tn.trace_of(x))
+
+
 MISTAKES = [
     # mistake, class, Python's own kind, words in the text, data
     (
@@ -369,6 +405,43 @@ MISTAKES = [
         ["no_such_model.npz", "No such file"],
         None,
     ),
+    (
+        weight_that_is_not_used,
+        errors.NoPathError,
+        ValueError,
+        ["idle", "no path", "built from: used", "detach"],
+        {"name": "idle"},
+    ),
+    (
+        trace_of_another_form,
+        errors.TraceFileError,
+        ValueError,
+        ["run.json", "tinygrad_neuron.trace/1", "another/1", "trace_of(J)"],
+        None,
+    ),
+    (
+        loss_that_is_not_finite,
+        errors.NotFiniteError,
+        ArithmeticError,
+        ["log(p) is -inf", "sigmoid(z) = 0 for z = -800", "binary_cross_entropy"],
+        {"operation": "log"},
+    ),
+    (picture_of_too_much, errors.DrawingError, ValueError, ["2001", "2000", "explain"], None),
+    (
+        library_that_is_not_installed,
+        errors.MissingExtraError,
+        ImportError,
+        ["Matplotlib", "tinygrad_neuron[plot]"],
+        {"extra": "plot"},
+    ),
+    (
+        boundary_of_a_space,
+        errors.PictureError,
+        ValueError,
+        ["(10, 5)", "x[:, :2]"],
+        {"shape": (10, 5)},
+    ),
+    (reduction_that_does_not_add_up, errors.PartitionError, ValueError, ["median", "mean"], None),
     (descent_with_no_step, errors.DescentError, ValueError, ["alpha", "-1"], None),
 ]
 each_mistake = pytest.mark.parametrize(

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # and inside a folder (ops, lesson) from its neighbours as long as no circle closes
 LAYERS = (
     {"errors"},
-    {"arrays", "containers", "literals", "text"},
+    {"arrays", "containers", "literals", "showing", "text"},
     {"graph"},
     {"ops", "floats"},
     {"fft", "linalg", "checkpointing", "hooks"},
@@ -31,9 +31,11 @@ LAYERS = (
     {"train"},
     {"fitting"},
     {"sweeping"},
+    {"estimators"},
     {"lesson"},
     {"tables"},
-    {"expressions"},
+    {"diagnosis", "expressions"},
+    {"views"},
     {"commands"},
     {"cli"},
     {"__main__", "__init__"},
@@ -41,7 +43,21 @@ LAYERS = (
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # what a person may lack: imported where it is used, so that its absence can be explained
-OPTIONAL = {"dask", "distributed", "hypothesis", "matplotlib", "rich", "scipy", "sklearn", "tqdm"}
+OPTIONAL = {
+    "anywidget",
+    "dask",
+    "distributed",
+    "hypothesis",
+    "llvmlite",
+    "matplotlib",
+    "numba",
+    "pygraphviz",
+    "rich",
+    "scipy",
+    "sklearn",
+    "tqdm",
+    "traitlets",
+}
 
 Sources = dict[str, str]
 

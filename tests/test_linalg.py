@@ -500,6 +500,13 @@ def test_the_condition_of_a_singular_matrix(a):
         y.backward()
 
 
+def test_a_norm_of_order_2_is_smooth_at_entries_that_are_0():
+    """Whichever primitive computes it: the slope of the slope is 1 / length there."""
+    x = np.array([0.0, 0.6, -0.8])
+    second = tn.hessian(lambda x: tn.ops.power_norm(x, order=2.0))(x).data
+    assert second == pytest.approx(np.eye(3) - np.outer(x, x))
+
+
 def test_norms_of_what_is_not_finite():
     """A missing number stays missing in the gradient."""
     slopes = tn.grad(np.linalg.norm)(np.array([np.nan, 1.0])).data

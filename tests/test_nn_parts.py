@@ -393,7 +393,19 @@ def test_gradients_are_what_is_seen_nearby(make, train):
             return (module(x) ** 3).sum()
 
     start = [getattr(module, name).data + 0.3 for name in values]
-    tn.assert_grad(loss, ROWS[:4], *start)
+    tn.assert_grad(loss, ROWS[:4], *start, order=2)
+
+
+def test_gradients_of_what_is_dropped_and_looked_up():
+    """With the same numbers drawn each time, and rows that stand in several places."""
+    embedding = nn.Embedding(4, 3, rng=0)
+
+    def loss(w):
+        embedding.w = w
+        with nn.training():
+            return (nn.Dropout(0.4, rng=1)(embedding([[0, 3, 3], [1, 0, 3]])) ** 3).sum()
+
+    tn.assert_grad(loss, embedding.w.data, order=2)
 
 
 @given(st.integers(1, 5), st.integers(1, 4), st.data())

@@ -332,6 +332,27 @@ def test_clipping_happens_before_the_step():
     assert b.data == pytest.approx(-1.1)
 
 
+def test_complex_parameters_descend_or_are_refused():
+    """A square or a sign of a complex gradient would be a wrong number; the linear recipes are not.
+
+    |z - (1 + 2i)|² has its bottom at 1 + 2i.
+    """
+    for kind in KINDS:
+        z = Value(3.0 - 1.0j, name="z")
+        try:
+            optimiser = getattr(optim, kind)([z], 0.05, clip=optim.clip_by_value(1.0))
+        except errors.UnsupportedError as error:
+            assert "z, which is complex" in str(error)
+            continue
+        for _ in range(200):
+            optimiser.zero_grad()
+            (abs(z - (1.0 + 2.0j)) ** 2).backward()
+            optimiser.step()
+        assert z.data == pytest.approx(1.0 + 2.0j, abs=1e-3)
+    with pytest.raises(errors.UnsupportedError, match="minimise was given z"):
+        optim.minimise(lambda: abs(z), [z])
+
+
 # ------------------------------------------------------------------------------ SciPy's methods
 
 

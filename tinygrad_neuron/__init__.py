@@ -295,6 +295,7 @@ if TYPE_CHECKING:
         optim as optim,
         program as program,
         tables as tables,
+        views as views,
     )
     from tinygrad_neuron.check import (
         assert_grad as assert_grad,
@@ -303,14 +304,19 @@ if TYPE_CHECKING:
         check_vjp as check_vjp,
         elementwise as elementwise,
     )
+    from tinygrad_neuron.diagnosis import LearningWarning as LearningWarning, teaching as teaching
     from tinygrad_neuron.fitting import fit as fit
     from tinygrad_neuron.handwritten import primitive as primitive
     from tinygrad_neuron.inspection import inspect as inspect
     from tinygrad_neuron.nn import MLP as MLP, Layer as Layer, Neuron as Neuron
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
-    from tinygrad_neuron.program import program_of as program_of
+    from tinygrad_neuron.program import compile as compile, program_of as program_of
     from tinygrad_neuron.saving import export as export, load as load, save as save
     from tinygrad_neuron.sweeping import sweep as sweep
+    from tinygrad_neuron.views import trace_of as trace_of
+    from tinygrad_neuron.views.lab import lab_of as lab_of
+    from tinygrad_neuron.views.notebook import show as show, widget as widget
+    from tinygrad_neuron.views.page import export_html as export_html
 
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
@@ -324,6 +330,7 @@ _WHERE = {
     "Layer": "nn",
     "MLP": "nn",
     "Neuron": "nn",
+    "views": "",
     "assert_grad": "check",
     "check_grad": "check",
     "check_gradient": "check",
@@ -335,9 +342,18 @@ _WHERE = {
     "inspect": "inspection",
     "load": "saving",
     "primitive": "handwritten",
+    "compile": "program",
     "program_of": "program",
     "save": "saving",
     "sweep": "sweeping",
+    "trace_of": "views",
+    "teaching": "diagnosis",
+    "LearningWarning": "diagnosis",
+    "export_html": "views.page",
+    "lab_of": "views.lab",
+    "show": "views.notebook",
+    "widget": "views.notebook",
+    "load_ipython_extension": "views.notebook",
 }
 
 

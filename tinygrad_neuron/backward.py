@@ -308,6 +308,14 @@ def backward(result: Node, seed: Array = None) -> None:
     On leaves gradients add up from call to call, until `zero_grad`; on the nodes between they are
     those of this call. The seed is what the result itself is owed: 1 for a single number.
     """
+    if graph.watching and graph.watcher() is not None:
+        graph.watcher().backward(result, seed, leave_gradients)
+    else:
+        leave_gradients(result, seed)
+
+
+def leave_gradients(result: Node, seed: Array = None) -> None:
+    """What `backward` does."""
     floats = sweep_floats(result, 1.0) if seed is None else None
     if floats is None:
         _deposit(settled(sweep(result, seed_for(result, seed)), [result]))

@@ -36,6 +36,11 @@ COMMANDS = {
     "inspect": "what is in a saved model",
     "tour": "guess, nudge, learn and a real table, one after the other",
     "losses": "the losses there are, one of them with its plot, or a check of your own",
+    "explain": "a formula or a function: its graph, each step of its gradient, the chain rule",
+    "step": "forward and back through a gradient, one operation at a time",
+    "draw": "the graph of a formula or a function, as text, SVG or DOT",
+    "doctor": "run a script and say what goes wrong with its learning, and where",
+    "why": "a message in full, with an example, as in: why TN109",
     "check": "is a gradient right? A formula or a function of your own against finite differences",
     "code": "write out a formula and its gradient as NumPy: a program to read and to keep",
 }

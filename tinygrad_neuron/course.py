@@ -7,9 +7,9 @@ epochs (`fitting.History`) are told, written down and drawn in the same way: by 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
+from tinygrad_neuron.showing import view
 from tinygrad_neuron.text import milestones, number, table
 
 CURVES = ("loss", "validation")  # the columns that are losses
@@ -61,10 +61,10 @@ class Course:
         """
         columns = self.columns
         curves = {name: columns[name] for name in CURVES if name in columns}
-        plots = import_module(
-            "tinygrad_neuron.views.plots"
-        )  # a layer above: pictures know of courses
-        return plots.loss_curve(curves, **settings)
+        return view("plots", "loss_curve")(curves, **settings)
+
+    def _repr_html_(self) -> str:
+        return str(view("histories", "html")(self))
 
     def __str__(self) -> str:
         return f"{self.table()}\n{self.verdict}" if self.losses else str(self.verdict)

@@ -102,6 +102,12 @@ class NotScalarError(TinygradNeuronError, ValueError):
     code = "TN103"
 
 
+class NoPathError(TinygradNeuronError, ValueError):
+    """A gradient asked for by something that the result does not depend on."""
+
+    code = "TN104"
+
+
 class LeftGraphError(TinygradNeuronError, TypeError):
     """A number was about to leave the graph, and its gradient with it."""
 
@@ -130,6 +136,12 @@ class IntegerWeightError(TinygradNeuronError, TypeError):
     """Whole numbers where something must be able to move a little."""
 
     code = "TN115"
+
+
+class NotFiniteError(TinygradNeuronError, ArithmeticError):
+    """A loss or a gradient that is inf or nan, while somebody is being taught."""
+
+    code = "TN118"
 
 
 class UnsupportedError(TinygradNeuronError, TypeError):
@@ -279,6 +291,40 @@ class TraceError(TinygradNeuronError, TypeError):
     """A function that no program stands for, or an input that a program was not made for."""
 
     code = "TN165"
+
+
+class TraceFileError(TinygradNeuronError, ValueError):
+    """A file, or data, that does not hold a trace."""
+
+    code = "TN175"
+
+
+class DrawingError(TinygradNeuronError, ValueError):
+    """A picture that nobody could read."""
+
+    code = "TN176"
+
+
+class MissingExtraError(TinygradNeuronError, ImportError):
+    """Something that needs a library which is not installed."""
+
+    code = "TN180"
+
+    @classmethod
+    def of(cls, library: str, extra: str, what: str) -> "MissingExtraError":
+        """What needs the library, and the extra of this package that brings it."""
+        return cls(
+            f"{what} needs {library}, which is not installed.",
+            why="This package itself needs NumPy only; what not everybody uses is an extra.",
+            hint=f"pip install 'tinygrad_neuron[{extra}]'   or   pip install {library}",
+            extra=extra,
+        )
+
+
+class PictureError(TinygradNeuronError, ValueError):
+    """A picture asked of what it cannot show, or not so that a person could read it."""
+
+    code = "TN181"
 
 
 class PartitionError(TinygradNeuronError, ValueError):

@@ -365,6 +365,65 @@ def places() -> Iterator[None]:
             pauses, placing = pauses - 1, placing - 1
 
 
+_stand_in: ContextVar[Callable[[Any], Any] | None] = ContextVar("stand_in", default=None)
+
+
+@contextmanager
+def standing_in(stand_in: Callable[[Any], Any]) -> Iterator[None]:
+    """A block in which every input of a primitive is replaced by what stands in for it.
+
+    In a trace that is how the number of a leaf that nobody handed in is kept out of it.
+    """
+    global pauses
+    token = _stand_in.set(stand_in)
+    with _pauses_lock:
+        pauses += 1
+    try:
+        yield
+    finally:
+        with _pauses_lock:
+            pauses -= 1
+        _stand_in.reset(token)
+
+
+def look_at(node: "Node") -> None:
+    """Somebody looks at its number, or changes it: refused by what stands in for it, if any."""
+    stand_in = _stand_in.get()
+    if stand_in is not None:
+        only(stand_in(node))
+
+
+def has_stand_ins() -> bool:
+    """Whether here and now others stand in for leaves."""
+    return bool(pauses) and _stand_in.get() is not None
+
+
+# ---------------------------------------------------------------------------------- being watched
+
+watching = 0  # how many blocks are open anywhere whose backward passes somebody looks at
+_watcher: ContextVar[Any] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched(watcher: Any) -> Iterator[None]:
+    """A block whose `backward()` is done by `watcher.backward`, in this thread and context."""
+    global watching
+    token = _watcher.set(watcher)
+    with _pauses_lock:
+        watching += 1
+    try:
+        yield
+    finally:
+        with _pauses_lock:
+            watching -= 1
+        _watcher.reset(token)
+
+
+def watcher() -> Any:
+    """Who looks at backward passes here and now, or None."""
+    return _watcher.get() if watching else None
+
+
 # -------------------------------------------------------------------------------- primitives
 
 arrays.NATIVE.append(Node)
@@ -481,6 +540,8 @@ class Primitive:
         bare = self.short and len(inputs) == self.arity and not settings
         if bare and type(inputs[0]) is type(inputs[-1]) is float:  # a rule at work on floats
             return self._of_floats(inputs)
+        if pauses and (stand_in := _stand_in.get()) is not None:
+            inputs = tuple(map(stand_in, inputs))
         if len(inputs) != self.arity and not self.variadic:
             inputs = self._positional(inputs, settings)
         if settings or self.defaults:

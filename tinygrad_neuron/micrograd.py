@@ -34,6 +34,10 @@ class Neuron(Module):
         z = sum((w * each for w, each in zip(self.w, x, strict=True)), self.b)
         return z.relu() if self.nonlin else z
 
+    def parameters(self) -> list[Value]:
+        """The weights, then the bias."""
+        return [*self.w, self.b]  # said: to look for 337 single numbers takes twenty times as long
+
     def __repr__(self) -> str:
         return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"
 
@@ -52,6 +56,10 @@ class Layer(Module):
         y = self.each(x)
         return y[0] if len(y) == 1 else y
 
+    def parameters(self) -> list[Value]:
+        """Those of the neurons, first to last."""
+        return [p for neuron in self.neurons for p in neuron.parameters()]
+
     def __repr__(self) -> str:
         return f"Layer of {self.neurons}"
 
@@ -67,3 +75,7 @@ class MLP(nn.MLP):
     def __init__(self, nin: int, nouts: Sequence[int]) -> None:
         joints = list(pairwise([nin, *nouts]))
         self.layers = [Layer(n, m, nonlin=i < len(joints)) for i, (n, m) in enumerate(joints, 1)]
+
+    def parameters(self) -> list[Value]:
+        """Those of the layers, first to last."""
+        return [p for layer in self.layers for p in layer.parameters()]

@@ -101,7 +101,7 @@ def explain_nonfinite(what: Any, *args: Any, **settings: Any) -> Explanation:
     if isinstance(what, Node):
         return _explained(what)
     with recording(), places(), np.errstate(all="ignore"):
-        y = what(*_named(what, args), **settings)
+        y = what(*named_leaves(what, args), **settings)
     if not isinstance(y, Node):
         raise LeftGraphError(
             f"The function returned {y!r:.60}, a {type(y).__name__}, and not a Value.",
@@ -110,7 +110,7 @@ def explain_nonfinite(what: Any, *args: Any, **settings: Any) -> Explanation:
     return _explained(y)
 
 
-def _named(function: Callable[..., Any], args: tuple[Any, ...]) -> list[Any]:
+def named_leaves(function: Callable[..., Any], args: tuple[Any, ...]) -> list[Any]:
     """Arguments as leaves with the names of the function's parameters."""
     found: Iterable[Parameter] = ()
     with suppress(TypeError, ValueError):  # some builtins have no signature

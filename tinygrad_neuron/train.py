@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_neuron.course import Course
-from tinygrad_neuron.text import count, number
+from tinygrad_neuron.text import count
 from tinygrad_neuron.value import Value
 
 Array = Any  # an ndarray of floats
@@ -137,8 +137,22 @@ class Verdict:
         return 1 - self.alpha * self.curvature
 
     def __str__(self) -> str:
-        went = f"{self.kind} after {count(self.updates, 'update')}, alpha = {number(self.alpha)}"
-        return f"{went}; stable below {number(self.limit, 4)}." if self.excess else f"{went}."
+        """How it ended, in one sentence with its numbers.
+
+        >>> print(Verdict("diverging", 2, 0.001, 220960.0))
+        diverging after 2 updates: alpha = 0.001 is 110.5 times above the limit 2/lambda = 9.051e-06
+        """
+        kind = {"budget": "not there yet", "no minimum": "without a bottom"}.get(
+            self.kind, self.kind
+        )
+        went = f"{kind} after {count(self.updates, 'update')}"
+        if self.kind == "diverging" and 1 < self.excess < math.inf:
+            limit = f"the limit 2/lambda = {self.limit:.4g}"
+            return f"{went}: alpha = {self.alpha:g} is {self.excess:.4g} times above {limit}"
+        if self.kind == "slow":
+            times = f"{self.best / self.alpha:.3g} times larger"
+            return f"{went}: alpha = {self.alpha:g} could be {times}, 1/lambda = {self.best:.3g}"
+        return f"{went} with alpha = {self.alpha:g}"
 
 
 def norm(x: Array) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron import arrays, ops
+from tinygrad_neuron import arrays, graph, ops
 from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.backward import backward
 from tinygrad_neuron.doors import ONLY_ARRAYS, Data, NotComputed
@@ -43,6 +43,7 @@ from tinygrad_neuron.graph import (
 from tinygrad_neuron.hooks import Look, on_grad
 from tinygrad_neuron.numpy_functions import call_function, call_ufunc
 from tinygrad_neuron.ops.indexing import At, plain_index
+from tinygrad_neuron.showing import view
 
 SCALARS = (float, complex)  # what a single number of full precision is inside
 
@@ -99,6 +100,8 @@ class Value(Node):
         On a leaf, `w.data = x`, `w.data -= x` and `w.data[i] = x` give it new numbers, in its own
         shape and dtype; results made from the old ones then refuse `backward()` (TN106).
         """
+        if graph.pauses:
+            graph.look_at(self)
         data = self._data
         if not isinstance(data, np.ndarray):
             return arrays.copied(data) if is_foreign(data) else data
@@ -109,6 +112,8 @@ class Value(Node):
 
     @data.setter
     def data(self, new: Any) -> None:
+        if graph.pauses:
+            graph.look_at(self)
         if self.primitive is not None:
             raise ImmutableError(
                 f"{name_of(self)} is the result of {self.primitive.name}; only leaves take data.",
@@ -175,6 +180,8 @@ class Value(Node):
 
     def zero_grad(self) -> None:
         """Set the gradient to zero, so that the next `backward()` starts afresh."""
+        if graph.pauses:
+            graph.look_at(self)
         self._grad = 0.0 if type(self._data) is float else self._full(0.0)
 
     def _full(self, number: Array) -> Array:
@@ -243,6 +250,8 @@ class Value(Node):
 
     def _number(self) -> Array:
         """The data in memory: what is still to be computed is computed for it."""
+        if graph.pauses:
+            graph.look_at(self)
         return arrays.in_memory([self._data])[0]
 
     def detach(self) -> "Value":
@@ -513,6 +522,8 @@ class Value(Node):
                 f"Whether {name} is true is {self.size} questions: it has shape {self.shape}.",
                 hint=f"({name} > 0).all()   or   ({name} > 0).any()   or   where({name} > 0, a, b)",
             )
+        if graph.watching and graph.watcher() is not None:
+            graph.watcher().asked(self)
         return bool(self._number())
 
     def _leaving(self, how: str) -> Array:
@@ -532,6 +543,9 @@ class Value(Node):
 
     def __str__(self) -> str:
         return _text(self._data)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return view("notebook", "mimebundle")(self, include, exclude)
 
     def __format__(self, spec: str) -> str:
         if not self.shape:

@@ -15,6 +15,7 @@ from tinygrad_neuron.check.examination import examined
 from tinygrad_neuron.check.pair import (
     Arrays,
     Pair,
+    in_double,
     moves,
     number,
     of_function,
@@ -23,7 +24,7 @@ from tinygrad_neuron.check.pair import (
     row,
     taken_apart,
 )
-from tinygrad_neuron.check.report import Finding, Report
+from tinygrad_neuron.check.report import Finding, Report, whole
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.errors import GradientShapeError, file_and_line
 from tinygrad_neuron.graph import (
@@ -32,6 +33,7 @@ from tinygrad_neuron.graph import (
     Primitive,
     dtype_of,
     history,
+    is_complex,
     places,
     plain,
     recording,
@@ -47,7 +49,7 @@ def blamed(report: Report, f: Callable[..., Any], inputs: tuple[Any, ...]) -> Re
     """The report of a failed check with what is to blame, as far as it can be told."""
     order = max(finding.order for finding in report.findings if finding.status == "failed")
     moving, _, filled = taken_apart(inputs, f)
-    xs = [Value(number(x.astype(np.float64))) for x in moving]
+    xs = [Value(number(in_double(x))) for x in moving]
     with places(), recording():
         ys = [y for y in leaves(f(*filled(xs))) if isinstance(y, Node) and moves(y)]
     nodes = [node for node in history(*ys) if node.primitive is not None][:MOST_NODES]
@@ -111,13 +113,13 @@ def accusation(node: Node, finding: Finding) -> str:
     """A rule that is wrong: the operation, the input, where its rule is, and who called it."""
     primitive = _made(node)[0]
     every = parameters(primitive.forward, len(node.inputs))
-    i = next((i for i, name in enumerate(every) if name == finding.input), 0)
+    i = next((i for i, name in enumerate(every) if name == whole(finding.input)), 0)
     rule = primitive.rule(i)
     where = file_and_line(primitive.rules[0 if primitive.variadic else i]) if rule else "None: flat"
     second = ", at second order" if finding.order > 1 else ""
     called = f"\n  called at {node.place}" if node.place else ""
     return (
-        f"to blame: {primitive.name}, the rule for {finding.input} ({where}){second}: "
+        f"to blame: {primitive.name}, the rule for {whole(finding.input)} ({where}){second}: "
         f"{finding.reason}\n"
         f"  at {finding.place}: {finding.numeric:.10g} seen, {finding.analytic:.10g} by the rule"
         f"{called}"
@@ -191,8 +193,11 @@ def swept_again(
         for i, x in enumerate(inputs):
             rule = primitive.rule(i)
             if isinstance(x, Node) and rule is not None and moves(x):
-                share = np.asarray(plain(rule(owed[node], node._data, *data, **settings)))
-                share = np.where(np.isnan(share) & (np.max(np.abs(owed[node])) == 0.0), 0.0, share)
+                turn = np.conj if primitive.holomorphic and is_complex(node) else np.asarray
+                g = turn(owed[node])
+                share = turn(np.asarray(plain(rule(g, node._data, *data, **settings))))
+                share = np.where(np.isnan(share) & (np.max(np.abs(g)) == 0.0), 0.0, share)
+                share = share if is_complex(x) else share.real
                 owed[x] = owed.get(x, 0.0) + _shrunk(share, x.shape)
     return [np.asarray(owed.get(x, np.zeros(x.shape)), dtype_of(x)) for x in xs]
 

@@ -41,9 +41,18 @@ def steps(pair: Pair) -> Row:
 
 def usual_steps(pair: Pair, i: int) -> list[float]:
     """What entries beside this one move by, and 1."""
-    k, _ = pair.place(i)
+    k = pair.place(i)[0]
     x = pair.start[pair.ends[k] : pair.ends[k + 1]]
     return sorted({float(power_below(np.float64(size))) for size in (typical(x), 1.0) if size})
+
+
+def short_steps(pair: Pair) -> list[float]:
+    """What a zero may move by where its own step is too long: 1, and the sizes that there are."""
+    sizes = np.abs(pair.start)
+    least = float(np.min(sizes[sizes > 0.0], initial=np.inf))
+    parts = (pair.start[a:b] for a, b in zip(pair.ends, pair.ends[1:], strict=False))
+    every = {1.0, least, *map(typical, parts)}
+    return sorted(float(power_below(np.float64(size))) for size in every if 0.0 < size < np.inf)
 
 
 def long_steps(pair: Pair, i: int) -> list[float]:

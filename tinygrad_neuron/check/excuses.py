@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from tinygrad_neuron.check.kinks import Corner, around_ties, corner
+from tinygrad_neuron.check import directions
+from tinygrad_neuron.check.kinks import Corner, around_ties
 from tinygrad_neuron.check.look import CERTAIN, NORMAL, WRONG, Look, Looker
 from tinygrad_neuron.check.numeric import EPS, grain
 from tinygrad_neuron.check.report import Status
 
+JUMPS = "the function jumps, or its slope has no bound"
+RESTLESS = 1e-3  # a result that goes on moving by this share of itself comes to no rest
 RIPPLE = 1e-4  # what is smaller beside the result may be rounding, or a wave on a slope
 
 
@@ -15,7 +18,9 @@ def explanation(looker: Looker, look: Look, k: int) -> tuple[Status, str]:
     ties = around_ties(looker.pair, look.way, looker.step, looker.weights[k], looker.owed[k])
     if ties is not None and between(ties, 0, look.rounding[k]):
         return "passed at a kink", "the slope is between those that are seen around the tie"
-    if corner(look.found, look.seen).here[k]:
+    if look.sides.jump[k] or restless(looker, look, k):
+        return "inconclusive", JUMPS
+    if look.sides.here[k]:
         return "failed", "the slope is outside of the slopes on both sides of a kink"
     if abs(look.seen.gap[k]) <= NORMAL * np.sum(np.abs(look.way)):
         return "inconclusive", "the gap is that of a gradient less than the smallest normal number"
@@ -45,15 +50,26 @@ def shifts(looker: Looker, look: Look, k: int) -> bool:
 
 
 def right_nearby(looker: Looker, look: Look, k: int) -> bool:
-    """Whether the gradient of an entry that is 0 is right on the scale of the smallest other."""
-    sizes = np.abs(looker.pair.start)
-    if look.entry is None or sizes[look.entry]:
+    """Whether the gradient is right where entries that are 0, and have no size, move less far."""
+    zero = (looker.pair.start == 0.0) & (look.way != 0.0)
+    longest = np.max(np.abs(look.way[zero]), initial=0.0)
+    for size in directions.short_steps(looker.pair):
+        if size < longest:
+            way = np.where(zero, np.sign(look.way) * size, look.way)
+            near = looker.climb(look.entry, way)
+            if near.agrees[k] and near.clear[k]:
+                return True
+    return False
+
+
+def restless(looker: Looker, look: Look, k: int) -> bool:
+    """Whether the smallest steps of an entry still move the result by a good part of itself.
+
+    Those of a zero are no measure: they are as long as its neighbours are large.
+    """
+    if look.entry is None or not looker.pair.start[look.entry]:
         return False
-    least = float(np.min(sizes[sizes > 0.0], initial=np.inf))
-    if least >= looker.step[look.entry]:
-        return False
-    near = looker.climb(look.entry, looker.alone(look.entry, least))
-    return bool(near.agrees[k] and near.clear[k])
+    return bool(look.found.reach[-3:, k].min() > RESTLESS * look.found.height[k])
 
 
 def second_scale(look: Look, k: int) -> bool:

@@ -21,7 +21,8 @@ def check_grad(f: Function, *inputs: Any, order: int = 1, seed: int = 0) -> Repo
     """The verdict on the engine's gradient of `f`, a function of Values, at these inputs.
 
     An input may be a number, an array, a Value, or a list, tuple or dict of them; what is not
-    floating point is handed on as it is. `f` may return any number of results. With `order=2` the
+    floating point is handed on as it is. Of a complex z = x + iy both parts move, and its gradient
+    is dJ/dx + i dJ/dy. `f` may return any number of results. With `order=2` the
     gradient's own gradient is checked as well, by the inputs and by the cotangent, forward mode is
     compared with reverse, and Hessians must be symmetric; with `order=3` once more. `seed` chooses
     the random directions.
@@ -31,7 +32,7 @@ def check_grad(f: Function, *inputs: Any, order: int = 1, seed: int = 0) -> Repo
     'passed'
 
     A failing report names the operation whose rule is wrong. Raises `CheckInputError` (TN162) if
-    nothing in the inputs can move, or is complex.
+    nothing in the inputs can move.
     """
     pair = of_values(f, inputs)
     try:

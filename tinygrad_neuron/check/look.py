@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from tinygrad_neuron.check import directions
+from tinygrad_neuron.check.kinks import Corner, corner
 from tinygrad_neuron.check.numeric import (
     CHEAP,
     EPS,
@@ -14,10 +16,13 @@ from tinygrad_neuron.check.numeric import (
     VAGUE,
     Sample,
     Seen,
+    moves,
     quick,
     sample,
     slope,
+    straight,
     terms,
+    weighed,
 )
 from tinygrad_neuron.check.pair import Pair, Row
 
@@ -65,6 +70,11 @@ class Look:
         small = self.seen.error <= FLAT * self.found.height
         return (self.found.said == 0.0) & ~self.found.blind & self.agrees & small
 
+    @cached_property
+    def sides(self) -> Corner:
+        """What the two sides say: whether there is a corner here, or worse."""
+        return corner(self.found, self.seen)
+
     @property
     def unit(self) -> float:
         """How far the entry moves; 1 for several."""
@@ -76,9 +86,14 @@ class Look:
         seen = Seen(slopes - self.found.said, size, self.seen.noise, self.found.said)
         return replace(self, seen=seen, rounding=size)
 
+    @property
+    def strains(self) -> Row:
+        """How far the gaps go beyond what is tolerated."""
+        return np.abs(self.seen.gap) / (self.tolerance + NORMAL)
+
     def strain(self, k: int) -> float:
-        """How far the gap goes beyond what is tolerated."""
-        return float(abs(self.seen.gap[k]) / (self.tolerance[k] + NORMAL))
+        """The same for one of the cotangents."""
+        return float(self.strains[k])
 
     def doubt(self, k: int) -> float:
         """The error of the slope, in the entry's own unit."""
@@ -86,11 +101,10 @@ class Look:
 
 
 class Looker:
-    """The pair with its cotangents, and what the gradient says for each of them."""
+    """The pair with some cotangents, and what the gradient says for each of them."""
 
-    def __init__(self, pair: Pair, rng: np.random.Generator) -> None:
-        self.pair = pair
-        self.weights = cotangents(len(pair.here), rng)
+    def __init__(self, pair: Pair, weights: Row) -> None:
+        self.pair, self.weights = pair, weights
         shape = len(self.weights), len(pair.start)
         self.given = np.array([pair.owed(v) for v in self.weights]).reshape(shape)
         self.unknown = ~np.isfinite(self.given)
@@ -100,8 +114,13 @@ class Looker:
 
     def glance(self, entry: int | None, way: Row) -> tuple[Look, Row]:
         """The cheap look, and for which cotangents it suffices."""
-        found = sample(self.pair, way, self.weights, self.owed, CHEAP)
-        seen, settled = quick(found)
+        wide = moves(self.pair, way, self.owed, CHEAP[-1:])
+        found = weighed(wide, self.pair.here, way, self.weights, self.owed)
+        seen, settled = straight(found)
+        if not settled.all():
+            moved = moves(self.pair, way, self.owed, CHEAP[:-1]).and_then(wide)
+            found = weighed(moved, self.pair.here, way, self.weights, self.owed)
+            seen, settled = quick(found)
         look = self._look(entry, way, found, seen)
         return look, settled & look.agrees
 

@@ -24,11 +24,13 @@ from tinygrad_neuron.check.pair import Pair, Row
 EPS = float(np.finfo(np.float64).eps)
 TINY = 1e-280
 LEAST = float(np.finfo(np.float64).smallest_subnormal)
+LARGEST = float(np.finfo(np.float64).max)
 CHEAP = 2.0 ** np.array([-9.0, -8.0, -7.0])
 RUNGS = 2.0 ** -np.arange(1.0, 41.0, 3.0)
 SHARP = 1e-7  # a slope known this well, relative to itself, needs no further look
 VAGUE = 1e-2  # one known no better than this has not been seen
 GAIN = 16.0  # how much surer a column of the table may be than the one before
+AT_ONCE = 2**16  # numbers that are weighed together; more of them step by step
 ROUNDING = 1e-11  # what rounding alone may do to a right gradient, relative to its terms
 
 
@@ -70,45 +72,105 @@ class Seen:
         return np.maximum(np.abs(self.said), np.abs(self.said + self.gap))
 
 
-def sample(pair: Pair, way: Row, weights: Row, owed: Row, steps: Row) -> Sample:
+@dataclass(frozen=True)
+class Moves:
+    """How far the results moved at each step along a direction, and how far the gradient said."""
+
+    steps: Row
+    right: Row
+    left: Row
+    right_said: Row
+    left_said: Row
+
+    def and_then(self, more: "Moves") -> "Moves":
+        """These steps and more of them."""
+        pairs = zip(vars(self).values(), vars(more).values(), strict=True)
+        return Moves(*map(np.concatenate, pairs))
+
+    def only(self, i: int) -> "Moves":
+        """One step of them."""
+        return Moves(*(rows[i : i + 1] for rows in vars(self).values()))
+
+
+def moves(pair: Pair, way: Row, owed: Row, steps: Row) -> Moves:
     """The function moved by each step along a direction, to both sides."""
     x, here = pair.start, pair.here
-    owing = owed @ way
-    moves: list[tuple[Row, ...]] = []
+    moved = []
     for t in steps:
         ahead, behind = x + t * way, x - t * way
-        after, before = weights * (pair.at(ahead) - here), weights * (here - pair.at(behind))
-        moves.append(_slopes(t, after, owed @ (ahead - x), before, owed @ (x - behind)))
-    columns = [np.array(column) for column in zip(*moves, strict=True)]
-    right, left, low, high, jump, still, reach = columns
-    level = np.abs(weights) @ np.abs(here)
+        said = owed @ (ahead - x), owed @ (x - behind)
+        moved.append((pair.at(ahead) - here, here - pair.at(behind), *said))
+    return Moves(steps, *map(np.array, zip(*moved, strict=True)))
+
+
+def sample(pair: Pair, way: Row, weights: Row, owed: Row, steps: Row) -> Sample:
+    """The function moved by each step along a direction, weighed for each cotangent."""
+    return weighed(moves(pair, way, owed, steps), pair.here, way, weights, owed)
+
+
+def weighed(moved: Moves, here: Row, way: Row, weights: Row, owed: Row) -> Sample:
+    """How the weighted results moved, less what the gradient said that they would."""
+    t, level = moved.steps[:, None], np.abs(weights) @ np.abs(here)
+    right, left, low, high, jump, *sizes = _sums(moved, weights)
+    reach = np.fmax(*sizes)
     silent = ~(owed[:, way != 0.0] != 0.0).any(1)
     return Sample(
-        *(steps, right, left, low, high, jump, still, reach),
-        height=np.fmax(level, np.nan_to_num(reach).max(axis=0)),
+        moved.steps,
+        right=(right - moved.right_said) / t,
+        left=(left - moved.left_said) / t,
+        low=(low - moved.right_said) / t,
+        high=(high - moved.right_said) / t,
+        jump=jump / t,
+        still=(np.maximum(*sizes) == 0.0),
+        reach=reach,
+        height=np.fmax(level, np.minimum(np.fmax.reduce(reach, axis=0), LARGEST)),
         floor=EPS * level + LEAST,
-        said=owing,
+        said=owed @ way,
         silent=silent,
         blind=~silent & (terms(owed, way) < TINY),
     )
 
 
-def _slopes(t: float, right: Row, right_said: Row, left: Row, left_said: Row) -> tuple[Row, ...]:
-    """What one step shows, for each cotangent, from how each weighted result moved."""
+def _sums(moved: Moves, weights: Row) -> tuple[Row, ...]:
+    """By steps and cotangents: the moves to both sides, their bounds, difference and sizes."""
+    if moved.right.size > AT_ONCE and len(moved.steps) > 1:
+        parts = [_sums(moved.only(i), weights) for i in range(len(moved.steps))]
+        return tuple(map(np.concatenate, zip(*parts, strict=True)))
+    right, left, size = moved.right, moved.left, np.abs(weights)
+    up, down = np.maximum(weights, 0.0), np.minimum(weights, 0.0)
+    least, most = np.minimum(right, left), np.maximum(right, left)
     return (
-        (right.sum(1) - right_said) / t,
-        (left.sum(1) - left_said) / t,
-        (np.minimum(right, left).sum(1) - right_said) / t,
-        (np.maximum(right, left).sum(1) - right_said) / t,
-        np.abs(right - left).sum(1) / t,
-        np.logical_not(right.any(1) | left.any(1)),
-        np.fmax(np.abs(right).sum(1), np.abs(left).sum(1)),
+        added(right, weights),
+        added(left, weights),
+        added(least, up) + added(most, down),
+        added(most, up) + added(least, down),
+        added(np.abs(right - left), size),
+        added(np.abs(right), size),
+        added(np.abs(left), size),
     )
+
+
+def added(moved: Row, weights: Row) -> Row:
+    """Rows of results, weighed and added up: 0 times what is not finite is 0."""
+    if np.isfinite(moved).all():
+        return moved @ weights.T
+    counted = [w != 0.0 for w in weights]
+    sums = [moved[:, some] @ w[some] for w, some in zip(weights, counted, strict=True)]
+    return np.array(sums).T
 
 
 def terms(owed: Row, way: Row) -> Row:
     """The sizes of what a gradient's slope is the sum of: what its rounding is relative to."""
     return np.abs(owed) @ np.abs(way)
+
+
+def straight(found: Sample) -> tuple[Seen, Row]:
+    """A slope from one step, and whether it suffices: the gradient's own, but for rounding."""
+    noise = 4.0 * (found.floor + EPS * found.reach[0]) / found.steps[0]
+    seen = Seen((found.right[0] + found.left[0]) / 2.0, noise, found.floor, found.said)
+    fits = np.maximum(np.abs(found.right[0]), np.abs(found.left[0])) <= noise
+    nothing = found.still[0] & found.silent
+    return seen, (fits & (noise < SHARP * seen.size) & ~found.blind) | nothing
 
 
 def quick(found: Sample) -> tuple[Seen, Row]:

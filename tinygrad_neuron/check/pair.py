@@ -12,9 +12,9 @@ import numpy as np
 
 from tinygrad_neuron.backward import sweep
 from tinygrad_neuron.containers import alongside, leaves, parts, rebuilt
-from tinygrad_neuron.errors import CheckInputError, TinygradNeuronError
-from tinygrad_neuron.graph import Array, Node, dtype_of, no_grad, plain, recording, tidy
-from tinygrad_neuron.ops import sum as total_of
+from tinygrad_neuron.errors import CheckInputError
+from tinygrad_neuron.graph import Array, Node, dtype_of, is_complex, no_grad, plain, recording, tidy
+from tinygrad_neuron.ops import conj, real, sum as total_of
 from tinygrad_neuron.transforms import grad
 from tinygrad_neuron.value import Value
 
@@ -32,6 +32,8 @@ class Pair:
     `backdrop` is what the rounding of each result is relative to, where its terms cancel.
     """
 
+    analytic = True  # unless it is known not to be: then a complex step is not tried
+
     def __init__(
         self,
         function: Function,
@@ -42,16 +44,15 @@ class Pair:
     ) -> None:
         self.function, self.linear, self.of_values = function, linear, of_values
         self.given = [np.array(x) for x in inputs]
-        self.inputs = [x.astype(np.float64) for x in self.given]
+        self.inputs = [in_double(x) for x in self.given]
         self.names = list(names)
         self.shapes = [x.shape for x in self.inputs]
-        self.ends = np.cumsum([0, *(x.size for x in self.inputs)], dtype=int).tolist()
+        self.ends = _ends(self.inputs)
         self.evaluations = self.pullbacks = 0
-        self.start = np.concatenate([x.ravel() for x in self.inputs])
+        self.start = row(self.inputs)
         self.result = self.values(self.inputs)
-        if any(y.dtype.kind == "c" for y in self.result):
-            raise refused_complex("The result")
         self.result_shapes = [np.shape(y) for y in self.result]
+        self.result_ends = _ends(self.result)
         self.here = row(self.result)
         self.backdrop = np.abs(self.here)
         self._pull: Pull | None = None
@@ -72,16 +73,11 @@ class Pair:
 
     def apart(self, x: Row) -> Arrays:
         """All inputs in a row as the arrays they were."""
-        if len(self.shapes) == 1:
-            return [x.reshape(self.shapes[0])]
-        bounds = zip(self.ends, self.ends[1:], self.shapes, strict=False)
-        return [x[start:end].reshape(shape) for start, end, shape in bounds]
+        return _arrays(x, self.inputs, self.ends)
 
     def cotangents(self, v: Row) -> Arrays:
         """Weights in a row as arrays with the shapes of the results."""
-        ends = np.cumsum([np.prod(shape, dtype=int) for shape in self.result_shapes], dtype=int)
-        parts = zip(np.split(v, ends[:-1]), self.result_shapes, strict=True)
-        return [np.array(part).reshape(shape) for part, shape in parts]
+        return [np.array(part) for part in _arrays(v, self.result, self.result_ends)]
 
     def pull(self, vs: Arrays) -> Arrays:
         """What each input is owed here, when each result is owed its cotangent."""
@@ -107,6 +103,8 @@ class Pair:
         f(x + i h u) = f(x) + i h f'(x) u + O(h^2): no difference, so no rounding, and h can be as
         small as one likes (W. Squire and G. Trapp, SIAM Review 40, 1998).
         """
+        if not self.analytic or any(map(is_complex, self.inputs)):
+            return None
         h = 2.0**-100
         self.evaluations += 1
         try:
@@ -121,19 +119,54 @@ class Pair:
             return None
         return y.imag / h
 
-    def place(self, i: int) -> tuple[int, tuple[int, ...]]:
-        """The input that entry number i of the row belongs to, and its index there."""
+    def place(self, i: int) -> tuple[int, str, tuple[int, ...]]:
+        """The input that number i of the row belongs to; what that is called, and its index there.
+
+        Of a complex input `z`, the real and the imaginary part.
+        """
         k = int(np.searchsorted(self.ends, i, side="right")) - 1
-        index = np.unravel_index(i - self.ends[k], self.shapes[k]) if self.shapes[k] else ()
-        return k, tuple(map(int, index))
+        x, name, place = self.inputs[k], self.names[k], i - self.ends[k]
+        if is_complex(x):
+            place, part = divmod(place, 2)
+            name = f"{name}{PARTS[part]}"
+        index = np.unravel_index(place, x.shape) if x.ndim else ()
+        return k, name, tuple(map(int, index))
+
+
+PARTS = (".real", ".imag")
+
+
+def in_double(x: Array) -> Array:
+    """An array in double precision."""
+    return x.astype(np.complex128 if is_complex(x) else np.float64)
 
 
 def row(arrays: Arrays) -> Row:
-    """Arrays as one row of float64."""
+    """Arrays as one row of float64; a complex number is two, its real and its imaginary part."""
     if len(arrays) == 1:
-        return np.asarray(arrays[0], np.float64).ravel()
-    parts = [np.asarray(a, np.float64).ravel() for a in arrays]
-    return np.concatenate(parts) if parts else np.zeros(0)
+        return _flat(arrays[0])
+    return np.concatenate([np.zeros(0), *map(_flat, arrays)])
+
+
+def _flat(x: Array) -> Row:
+    if is_complex(x):
+        return np.asarray(x, np.complex128).ravel().view(np.float64)
+    return np.asarray(x, np.float64).ravel()
+
+
+def _arrays(numbers: Row, like: Arrays, ends: list[int]) -> Arrays:
+    """A row as the arrays that it was made from, or as others like them."""
+    parts = zip(ends, ends[1:], like, strict=False)
+    return [
+        (numbers[a:b].view(np.complex128) if is_complex(x) else numbers[a:b]).reshape(np.shape(x))
+        for a, b, x in parts
+    ]
+
+
+def _ends(arrays: Arrays) -> list[int]:
+    """Where each array begins in the row of all, and where the last one ends."""
+    counts = [np.size(x) * (2 if is_complex(x) else 1) for x in arrays]
+    return np.cumsum([0, *counts], dtype=int).tolist()
 
 
 # ----------------------------------------------------------------------- from functions of Values
@@ -146,9 +179,15 @@ def of_values(f: Callable[..., Any], args: tuple[Any, ...]) -> Pair:
 
 
 def of_function(
-    results: Callable[[list[Any]], list[Any]], inputs: Sequence[Array], names: Sequence[str]
+    results: Callable[[list[Any]], list[Any]],
+    inputs: Sequence[Array],
+    names: Sequence[str],
+    on_arrays: Function | None = None,
 ) -> Pair:
-    """The pair of a function from a list of Values to a list of results."""
+    """The pair of a function from a list of Values to a list of results.
+
+    `on_arrays` is the same function from arrays to arrays, where there is a shorter way.
+    """
 
     def function(xs: Arrays) -> Arrays:
         with no_grad():
@@ -165,7 +204,7 @@ def of_function(
             _by_floats(results, xs) if alone and vs[0] == 1.0 else _swept(ys, vs, fresh)
         )
 
-    return Pair(function, linear, inputs, names, results)
+    return Pair(on_arrays or function, linear, inputs, names, results)
 
 
 def number(x: Array) -> Array:
@@ -191,10 +230,15 @@ def _swept(ys: list[Any], vs: Arrays, xs: list[Value]) -> Arrays:
         owed = sweep(y, tidy(np.asarray(v, dtype_of(y))))
     else:
         with recording():
-            parts = [total_of(y * tidy(np.asarray(v, dtype_of(y)))) for y, v in pairs]
+            parts = [_weighed(y, tidy(np.asarray(v, dtype_of(y)))) for y, v in pairs]
             total = sum(parts[1:], parts[0])
         owed = sweep(total, 1.0)
     return [np.asarray(plain(owed[x])) if x in owed else np.zeros(x.shape, x.dtype) for x in xs]
+
+
+def _weighed(y: Node, v: Array) -> Any:
+    """The real number whose gradient by y is v."""
+    return total_of(real(y * conj(v)) if is_complex(y) else y * v)
 
 
 # --------------------------------------------------------------------- from plain NumPy functions
@@ -246,9 +290,9 @@ def _by_each(args: tuple[Any, ...], found: Any) -> Arrays:
 
 def moves(x: Any) -> bool:
     """Whether it is a number, or an array of numbers, that can change a little."""
-    if isinstance(x, float):
+    if isinstance(x, float | complex):
         return True
-    return isinstance(x, Node | np.ndarray | np.generic) and dtype_of(x).kind == "f"
+    return isinstance(x, Node | np.ndarray | np.generic) and dtype_of(x).kind in "fc"
 
 
 def taken_apart(
@@ -257,7 +301,12 @@ def taken_apart(
     """The arrays that can move, what to call them, and how the arguments are put together again."""
     every = list(leaves(args))
     places = [i for i, part in enumerate(every) if moves(part)]
-    _refuse(every, places)
+    if not places:
+        raise CheckInputError(
+            "There is nothing that could move a little: no float, no array of floats, no Value.",
+            why="A gradient is compared with what the function does nearby.",
+            hint="check_grad(f, 2.0)   or   check_grad(f, np.array([1.0, 2.0]))",
+        )
     labels = [
         name
         for arg, name in zip(args, parameters(f, len(args)), strict=True)
@@ -281,32 +330,6 @@ def parameters(f: Callable[..., Any], count: int) -> list[str]:
         found = []
     named = [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return [named[i] if i < len(named) else f"input {i}" for i in range(count)]
-
-
-def _refuse(every: list[Any], places: list[int]) -> None:
-    if any(
-        isinstance(x, complex | np.ndarray | np.generic | Node) and _is_complex(x) for x in every
-    ):
-        raise refused_complex("An input")
-    if not places:
-        raise CheckInputError(
-            "There is nothing that could move a little: no float, no array of floats, no Value.",
-            why="A gradient is compared with what the function does nearby.",
-            hint="check_grad(f, 2.0)   or   check_grad(f, np.array([1.0, 2.0]))",
-        )
-
-
-def _is_complex(x: Any) -> bool:
-    return isinstance(x, complex) or dtype_of(x).kind == "c"
-
-
-def refused_complex(what: str) -> TinygradNeuronError:
-    """The error for a complex number."""
-    return CheckInputError(
-        f"{what} is complex, and gradients are checked for real numbers only.",
-        why="A complex number moves in two directions, and conventions for its gradient differ.",
-        hint="check_grad(lambda re, im: f(re + 1j * im), x.real, x.imag)",
-    )
 
 
 def _within(nested: Any, label: str) -> list[str]:

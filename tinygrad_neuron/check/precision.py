@@ -12,7 +12,7 @@ EXPLAINED = 8.0
 
 def lost(pair: Pair, judge: Judge) -> list[Finding]:
     """Where an input is not float64: the gradients that are further off than rounding explains."""
-    if all(x.dtype == np.float64 for x in pair.given):
+    if all(x.dtype == y.dtype for x, y in zip(pair.given, pair.inputs, strict=True)):
         return []
     eps = max(float(np.finfo(x.dtype).eps) for x in pair.given)
     weights = judge.looker.weights[-1]
@@ -28,10 +28,10 @@ def lost(pair: Pair, judge: Judge) -> list[Finding]:
     i = int(np.argmax(np.where(np.isnan(gap), -1.0, gap - tolerance)))
     if not gap[i] > tolerance[i]:
         return []
-    k, index = pair.place(i)
+    k, name, index = pair.place(i)
     reason = f"in {pair.given[k].dtype} the gradient is off by more than its rounding"
     numbers = float(exact[i]), float(given[i]), float(tolerance[i])
-    return [Finding("inconclusive", pair.names[k], index, *numbers, reason)]
+    return [Finding("inconclusive", name, index, *numbers, reason)]
 
 
 def _owed(pair: Pair, x: Row, weights: Row) -> Row:

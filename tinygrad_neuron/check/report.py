@@ -37,6 +37,11 @@ class Finding:
         return place_of(self.input, self.index)
 
 
+def whole(name: str) -> str:
+    """The input that `z.real` and `z.imag` are the parts of."""
+    return name.removesuffix(".real").removesuffix(".imag")
+
+
 def place_of(name: str, index: tuple[int, ...] | None) -> str:
     """`x[0, 2]`: an entry as a person writes it."""
     if index is None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinygrad_neuron.check.pair import Pair, Row
+from tinygrad_neuron.graph import is_complex
 
 NEAR = 1e-4  # two gradients this close, relative to the larger, are the same slip
 
@@ -14,13 +15,17 @@ def slip(pair: Pair, k: int, given: Row, seen: Row) -> str:
 
     `given` and `seen` hold a row for each cotangent and a column for each entry of all inputs.
     """
-    part = slice(pair.ends[k], pair.ends[k + 1])
-    return next(_slips(pair, k, given[:, part], seen), "")
+    return next(_slips(pair, k, _of_input(pair, k, given), seen), "")
+
+
+def _of_input(pair: Pair, k: int, rows: Row) -> Row:
+    """The columns of one input; of a complex one as complex numbers."""
+    part = rows[:, pair.ends[k] : pair.ends[k + 1]]
+    return np.ascontiguousarray(part).view(pair.inputs[k].dtype)
 
 
 def _slips(pair: Pair, k: int, given: Row, seen: Row) -> Iterator[str]:
-    part = slice(pair.ends[k], pair.ends[k + 1])
-    right, shape = seen[:, part], pair.shapes[k]
+    right, shape = _of_input(pair, k, seen), pair.shapes[k]
     if not np.isfinite(right).all():
         return
     if not given.any():
@@ -29,8 +34,10 @@ def _slips(pair: Pair, k: int, given: Row, seen: Row) -> Iterator[str]:
         turned = np.swapaxes(right.reshape(-1, *shape), -1, -2).reshape(right.shape)
         if _near(given, turned) and not _near(given, right):
             yield "it is transposed"
+    if is_complex(right) and _near(given, right.conj()) and not _near(given, right):
+        yield "it is the conjugate of that: it has to point uphill"
     for j in range(len(pair.shapes)):
-        other = seen[:, pair.ends[j] : pair.ends[j + 1]]
+        other = _of_input(pair, j, seen)
         if j != k and pair.shapes[j] == shape and _near(given, other) and not _near(right, other):
             yield f"it is the one for {pair.names[j]}: swapped arguments"
     yield from _factor(pair, k, given, right)
@@ -43,7 +50,7 @@ def _factor(pair: Pair, k: int, given: Row, right: Row) -> Iterator[str]:
     if not counted.any() or np.any(np.abs(given[~counted]) > NEAR * largest):
         return
     ratio = given[counted] / right[counted]
-    factor = float(np.median(ratio))
+    factor = float(np.median(ratio.real))
     if not np.allclose(ratio, factor, rtol=NEAR, atol=0.0) or abs(factor - 1.0) < NEAR:
         return
     yield KNOWN.get(round(factor, 4), "") or _counted(pair, k, factor)

@@ -9,9 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from tinygrad_neuron.check import directions
-from tinygrad_neuron.check.excuses import between, explanation
-from tinygrad_neuron.check.kinks import corner
-from tinygrad_neuron.check.look import CANCELLED, Look, Looker, part
+from tinygrad_neuron.check.excuses import JUMPS, between, explanation
+from tinygrad_neuron.check.look import CANCELLED, Look, Looker, cotangents, part
 from tinygrad_neuron.check.pair import Pair, Row
 from tinygrad_neuron.check.report import Finding, Status
 
@@ -31,7 +30,7 @@ class Judge:
 
     def __init__(self, pair: Pair, rng: np.random.Generator, order: int = 1) -> None:
         self.pair, self.rng, self.order = pair, rng, order
-        self.looker = Looker(pair, rng)
+        self.looker = Looker(pair, cotangents(len(pair.here), rng))
         self.worst: dict[tuple[str, Status], tuple[float, Finding]] = {}
         self.undecided: set[int] = set()  # the cotangents for which some entry has no verdict
         self.corners: set[int] = set()  # the cotangents for which some entry has no single slope
@@ -74,13 +73,16 @@ class Judge:
         open_ = np.zeros(len(self.looker.weights), bool)
         for step in directions.usual_steps(self.pair, entry):
             way = self.looker.alone(entry, step)
-            if self.looker.glance(entry, way)[0].found.still.all():
+            if (
+                step == self.looker.step[entry]
+                or self.looker.glance(entry, way)[0].found.still.all()
+            ):
                 continue
             other = self.looker.climb(entry, way)
-            sides = corner(other.found, other.seen)
-            contrary = other.wrong & other.clear & ~sides.here & ~sides.jump & ~open_
+            smooth = ~other.sides.here & ~other.sides.jump
+            contrary = other.wrong & other.clear & smooth & ~open_
             for k in map(int, np.flatnonzero(contrary)):
-                self._add("inconclusive", other, k, "a longer step shows another slope")
+                self._leave_open(other, k, "a longer step shows another slope")
             open_ |= contrary
         self._note(look, ~open_)
         return []
@@ -112,14 +114,15 @@ class Judge:
         """The ladder's verdict on each cotangent that is open; what it holds wrong is returned."""
         suspects: Suspects = []
         for k in map(int, np.flatnonzero(open_)):
-            look = looks[k]
-            sides = corner(look.found, look.seen)
+            look, sides = looks[k], looks[k].sides
             if look.entry is not None and (sides.jump[k] or sides.here[k]):
                 self.corners.add(k)
             if sides.jump[k]:
-                self._add("inconclusive", look, k, "the function jumps, or its slope has no bound")
+                self._leave_open(look, k, JUMPS)
             elif sides.here[k] and between(sides, k, look.rounding[k]):
                 self._add("passed at a kink", look, k, "the slope is between those of both sides")
+            elif look.wrong[k] and sides.jump.any():
+                self._leave_open(look, k, "another result jumps, or has no bounded slope")
             elif look.wrong[k] or sides.here[k]:
                 suspects.append((look, k))
             elif look.agrees[k] and (look.clear[k] or look.flat[k]):
@@ -141,13 +144,13 @@ class Judge:
             self._note(exact, _only(k, look))
             return
         if moved is not None and exact.wrong[k]:
-            self._add("inconclusive", exact, k, "a complex step sees another slope")
+            self._leave_open(exact, k, "a complex step sees another slope")
             return
         if abs(look.found.said[k]) < NEGLIGIBLE * self.looker.sizes[k]:
             self.unseen.add(self._place(look))
             return
         reason = UNCLEAR.format(size=look.seen.size[k], error=look.seen.error[k])
-        self._add("inconclusive", look, k, reason)
+        self._leave_open(look, k, reason)
 
     def _accuse(self, suspects: Suspects) -> None:
         """Each gap is a failure, unless something explains it; one failure is enough.
@@ -169,24 +172,16 @@ class Judge:
                 continue
             status, reason = explanation(self.looker, look, k)
             if status == "failed":
-                look = self._narrowed(look, k)
-                if self._right_beside_zero(look, k):
-                    status, reason = "inconclusive", "a shorter step shows the slope, a longer not"
-            self._add(status, look, k, reason)
-            if status == "failed":
-                return
-
-    def _right_beside_zero(self, look: Look, k: int) -> bool:
-        """Whether a zero, which has no size of its own, was moved too far among large entries."""
-        if look.entry is None or self.pair.start[look.entry] != 0.0:
-            return False
-        steps = directions.usual_steps(self.pair, look.entry)
-        others = [self.looker.climb(look.entry, self.looker.alone(look.entry, t)) for t in steps]
-        return any(
-            other.agrees[k] and other.clear[k]
-            for other in others
-            if abs(other.unit) < abs(look.unit)
-        )
+                looker, closer, j = self._of_one_result(self._narrowed(look, k), k)
+                again = explanation(looker, closer, j)
+                if again[0] != "inconclusive":
+                    self._add(status, closer, j, reason)
+                    return
+                status, reason = again
+            if status == "inconclusive":
+                self._leave_open(look, k, reason)
+            else:
+                self._add(status, look, k, reason)
 
     def _narrowed(self, look: Look, k: int) -> Look:
         """The single entry that a gap comes from, by halving what moves."""
@@ -200,20 +195,45 @@ class Judge:
         found = self.looker.climb(int(moving[0]), part(look.way, moving))
         return found if found.wrong[k] else look
 
+    def _of_one_result(self, look: Look, k: int) -> tuple[Looker, Look, int]:
+        """The single result that a gap comes from, by halving what is weighed.
+
+        The size of the others, and their noise, say nothing about it.
+        """
+        looker, weight = self.looker, self.looker.weights[k]
+        there = self.pair.at(self.pair.start + look.way / 2.0)
+        halves = [
+            np.flatnonzero(weight * moved)
+            for moved in (there != self.pair.here, there == self.pair.here)
+        ]
+        while np.count_nonzero(weight) > 1:
+            for half in halves:
+                closer = Looker(self.pair, part(weight, half)[None])
+                found = closer.climb(look.entry, look.way)
+                if found.wrong[0]:
+                    break
+            else:
+                break
+            looker, look, k, weight = closer, found, 0, closer.weights[0]
+            halves = np.array_split(np.flatnonzero(weight), 2)
+        return looker, look, k
+
     def _not_finite(self) -> None:
         """The first entries where the gradient is inf or nan: wrong if there is a slope to see."""
         given = self.looker.given
         for k, i in np.argwhere(self.looker.unknown)[:MOST_SUSPECTS].tolist():
             look = self.looker.climb(i, self.looker.alone(i))
-            sides = corner(look.found, look.seen)
+            sides = look.sides
             known = look.clear[k] or look.seen.error[k] == 0.0
             if look.seen.gap[k] / look.unit == given[k, i]:  # both are too large for a number
                 continue
             if known and not sides.jump[k] and not sides.here[k]:
-                status, reason = "failed", "the gradient is not finite, and the slope is"
+                reason = "the gradient is not finite, and the slope is"
+                self._add("failed", look, k, reason, float(given[k, i]))
             else:
-                status, reason = "inconclusive", "neither the gradient nor a slope is finite"
-            self._add(status, look, k, reason, float(given[k, i]))  # type: ignore[arg-type]
+                self.undecided.add(k)
+                reason = "neither the gradient nor a slope is finite"
+                self._add("inconclusive", look, k, reason, float(given[k, i]))
 
     # -------------------------------------------------------------------------- noting
 
@@ -224,25 +244,31 @@ class Judge:
         size = look.seen.size
         share = np.where(which & (size > 0.0), look.tolerance / (size + (size == 0.0)), 0.0)
         self.resolution = max(self.resolution, float(np.max(np.minimum(share, 1.0))))
-        k = max(map(int, np.flatnonzero(which)), key=look.strain)
+        k = int(np.argmax(np.where(which, look.strains, -1.0)))
         self._add("passed", look, k, "")
+
+    def _leave_open(self, look: Look, k: int, reason: str) -> None:
+        """No verdict, and why."""
+        if look.entry is not None:
+            self.undecided.add(k)
+        self._add("inconclusive", look, k, reason)
 
     def _add(
         self, status: Status, look: Look, k: int, reason: str, analytic: float | None = None
     ) -> None:
-        name, index = self._place(look)
+        (name, index), strain = self._place(look), look.strain(k)
+        kind = name, status
+        if kind in self.worst and strain <= self.worst[kind][0]:
+            return
         said = float(look.found.said[k] / look.unit)
         numeric = float((look.found.said[k] + look.seen.gap[k]) / look.unit)
         finding = Finding(
             status, name, index, numeric, said, look.doubt(k), reason=reason, order=self.order
         )
-        if analytic is not None:
-            finding = replace(finding, analytic=analytic)
-        if status == "inconclusive" and look.entry is not None:
-            self.undecided.add(k)
-        strain, kind = look.strain(k), (name, status)
-        if kind not in self.worst or strain > self.worst[kind][0]:
-            self.worst[kind] = strain, finding
+        self.worst[kind] = (
+            strain,
+            finding if analytic is None else replace(finding, analytic=analytic),
+        )
 
     def _place(self, look: Look) -> tuple[str, tuple[int, ...] | None]:
         """The input, or inputs, that a look is about, and the index of a single entry."""
@@ -250,8 +276,7 @@ class Judge:
             moving = np.flatnonzero(look.way)[[0, -1]]
             inputs = sorted({self.pair.place(int(i))[0] for i in moving})
             return " and ".join(self.pair.names[k] for k in inputs), None
-        k, index = self.pair.place(look.entry)
-        return self.pair.names[k], index
+        return self.pair.place(look.entry)[1:]
 
 
 def _only(k: int, look: Look) -> Row:

@@ -4,7 +4,7 @@ import numpy as np
 
 from tinygrad_neuron.check.directions import steps
 from tinygrad_neuron.check.look import NORMAL
-from tinygrad_neuron.check.pair import Pair, Row, moves
+from tinygrad_neuron.check.pair import Pair, Row, moves, row
 from tinygrad_neuron.check.report import Finding
 from tinygrad_neuron.transforms import jvp
 from tinygrad_neuron.value import Value
@@ -25,7 +25,7 @@ def forward_and_reverse(pair: Pair, rng: np.random.Generator) -> list[Finding]:
     _, moved = jvp(outputs, tuple(pair.inputs), tuple(pair.apart(u)))
     if len(moved) != len(pair.result_shapes):
         return []
-    ahead = np.concatenate([np.ravel(y.data) for y in moved])
+    ahead = row([np.asarray(y.data) for y in moved])
     owed = pair.owed(v)
     cancelled = CANCELLED * float(np.abs(v) @ pair.backdrop)
     cancelled += NORMAL * float(np.sum(np.abs(u)) + np.sum(np.abs(v)))  # what is less may be 0
@@ -37,7 +37,8 @@ def symmetric(pair: Pair, rng: np.random.Generator) -> list[Finding]:
     n = len(pair.here)
     one, other = (_random(n, rng) * steps(pair)[:n] for _ in range(2))
     along, across = pair.owed(one), pair.owed(other)
-    cancelled = CANCELLED * float((np.abs(one) + np.abs(other)) @ pair.backdrop)
+    moved = np.abs(one) + np.abs(other)
+    cancelled = CANCELLED * float(moved @ pair.backdrop) + NORMAL * float(np.sum(moved))
     some, others = along[:n] * other, across[:n] * one
     return _apart(pair, some, others, "the Hessian is not symmetric", cancelled)
 

@@ -50,8 +50,13 @@ def alpha_contrast(p: Array, t: Array, *, alpha: float = 0.5) -> Array:
     return np.where(np.isinf(d), only, both) / dtype_of(d).type(alpha)
 
 
+def _excess(p: Array, t: Array, beta: float) -> Array:
+    """p**(β-2) (p - t), as a quotient where p**(β-2) would vanish long before it does."""
+    return power(p, beta - 1.0) * ((p - t) / p) if beta <= 1.0 else power(p, beta - 2.0) * (p - t)
+
+
 @elementwise(
-    lambda g, y, p, t, beta: g * power(p, beta - 2.0) * (p - t),
+    lambda g, y, p, t, beta: g * _excess(p, t, beta),
     lambda g, y, p, t, beta: g * power(p, beta - 1.0) * grown(beta - 1.0, log_ratio(t, p)),
     domains=(POSITIVE, POSITIVE),
 )

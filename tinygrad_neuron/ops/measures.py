@@ -81,11 +81,14 @@ def euclidean(x: Array, *, axis: Axes = None, keepdims: bool = False) -> Array:
 
 
 def _steepest(g: Array, y: Array, x: Array, order: float, axis: Axes, keepdims: bool) -> Array:
-    """g * sign(x) * (|x| / y)**(order - 1), and 0 for the entries at 0."""
+    """g * sign(x) * (|x| / y)**(order - 1), and 0 for the entries at 0 where that is a kink."""
     length = spread(y, shape_of(x), axis)
-    some = (length != 0.0) & (x != 0.0)
-    part = where(some, absolute(x) / where(some, length, 1.0), 1.0)
-    slope = sign(x) * power(part, order - 1.0)
+    some = length != 0.0 if order >= 2.0 else (length != 0.0) & (x != 0.0)
+    part = where(some, x / where(some, length, 1.0), 1.0)
+    if order >= 2.0:  # smooth at 0, and its slope's slope is not lost in a sign
+        slope = part * power(absolute(part), order - 2.0)
+    else:
+        slope = sign(x) * power(absolute(part), order - 1.0)
     return where(some, spread(g, shape_of(x), axis) * slope, 0.0)
 
 

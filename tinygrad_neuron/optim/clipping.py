@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tinygrad_neuron.errors import DescentError
-from tinygrad_neuron.graph import Array
+from tinygrad_neuron.graph import Array, is_complex
 
 Gradients = Sequence[Array]
 Clip = Callable[[Gradients], Gradients]
@@ -31,13 +31,19 @@ def clip_by_norm(limit: float) -> Clip:
 
 
 def clip_by_value(limit: float) -> Clip:
-    """Each entry of each gradient between -limit and limit.
+    """Each entry of each gradient between -limit and limit; of a complex one, each of its parts.
 
     >>> clip_by_value(1.0)([np.array([30.0, 0.5]), -40.0])
     [array([1. , 0.5]), np.float64(-1.0)]
     """
     _positive(limit)
-    return lambda gradients: [np.clip(g, -limit, limit)[()] for g in gradients]
+
+    def clip(g: Array) -> Array:
+        if is_complex(g):
+            return clip(np.real(g)) + 1j * clip(np.imag(g))
+        return np.clip(g, -limit, limit)[()]
+
+    return lambda gradients: [clip(g) for g in gradients]
 
 
 def norm(gradients: Gradients) -> float:

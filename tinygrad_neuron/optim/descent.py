@@ -26,9 +26,10 @@ from tinygrad_neuron.errors import (
     DescentError,
     GradientNotComputedError,
     ImmutableError,
+    UnsupportedError,
     name_of,
 )
-from tinygrad_neuron.graph import Array
+from tinygrad_neuron.graph import Array, is_complex
 from tinygrad_neuron.optim.clipping import Clip
 from tinygrad_neuron.optim.memories import Memory, parts, read
 from tinygrad_neuron.optim.schedules import Schedule
@@ -45,10 +46,12 @@ class Optimiser:
 
     Raises `DescentError` (TN136) without parameters, for an alpha that is not positive and finite
     and a decay that is not 0 or more, and `ImmutableError` (TN132) for a parameter that is not a
-    leaf. One listed twice is moved once.
+    leaf; `UnsupportedError` (TN131) for complex ones where a recipe goes by the size of a gradient.
+    One listed twice is moved once.
     """
 
     decoupled: ClassVar[bool] = False  # whether weights decay beside the step
+    real_only: ClassVar[bool] = False  # whether it squares gradients, or asks for their sign
 
     def __init__(
         self,
@@ -59,6 +62,8 @@ class Optimiser:
         decay: float = 0.0,
     ) -> None:
         self.parameters = leaves_of(parameters)
+        if self.real_only:
+            refuse_complex(type(self).__name__, self.parameters)
         self.schedule = alpha if callable(alpha) else None
         self.alpha = _positive(alpha(0) if callable(alpha) else alpha)
         self.clip, self.decay = clip, _decay(decay)
@@ -166,6 +171,17 @@ def fraction(name: str, part: float) -> float:
             given=part,
         )
     return float(part)
+
+
+def refuse_complex(recipe: str, parameters: Iterable[Value]) -> None:
+    """Raise for a recipe that would square what has two parts."""
+    for i, p in enumerate(parameters):
+        if is_complex(p):
+            raise UnsupportedError(
+                f"{recipe} was given {name_of(p, f'parameter {i}')}, which is complex.",
+                why="It goes by the size of each number, and this one has two parts.",
+                hint="two real parameters and re + 1j * im;  or GradientDescent or Momentum",
+            )
 
 
 def leaves_of(parameters: Iterable[Value]) -> list[Value]:

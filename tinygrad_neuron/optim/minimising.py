@@ -7,7 +7,7 @@ import numpy as np
 
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Array
-from tinygrad_neuron.optim.descent import leaves_of
+from tinygrad_neuron.optim.descent import leaves_of, refuse_complex
 from tinygrad_neuron.value import Value
 
 
@@ -31,9 +31,10 @@ def minimise(
 
     Meant for losses without chance in them, of up to some ten thousand parameters: L-BFGS takes the
     whole table at every step and keeps ten gradients. Raises `UnsupportedError` (TN131) where SciPy
-    is missing.
+    is missing, and for complex parameters.
     """
     moved = leaves_of(parameters)
+    refuse_complex("minimise", moved)
 
     def measured(x: Array) -> tuple[float, Array]:
         _assign(moved, x)

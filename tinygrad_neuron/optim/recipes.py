@@ -55,6 +55,8 @@ class Nesterov(Momentum):
 class Adagrad(Optimiser):
     """Each weight by its own steepness so far: -α g / (√Σg² + eps) (Duchi et al., 2011)."""
 
+    real_only = True
+
     def __init__(
         self, parameters: Iterable[Value], alpha: Any, *, eps: float = 1e-10, **settings: Any
     ) -> None:
@@ -72,6 +74,8 @@ class RMSprop(Optimiser):
 
     v ← ρv + (1 - ρ)g² is the mean square of the gradient, the older the less.
     """
+
+    real_only = True
 
     def __init__(
         self,
@@ -97,6 +101,8 @@ class Adam(Optimiser):
     Mean and mean square of the gradient, the older the less, both corrected for having started at
     0; the change is -α mean / (√square + eps).
     """
+
+    real_only = True
 
     def __init__(
         self,
@@ -148,6 +154,7 @@ class Lion(Optimiser):
     the weight away, as in `AdamW`.
     """
 
+    real_only = True
     decoupled = True
 
     def __init__(

@@ -1,6 +1,12 @@
 """Programs: what a function computed, written out as NumPy that can be read, optimised and run."""
 
 from tinygrad_neuron.program.algebra import simplified as simplified
+from tinygrad_neuron.program.compiling import Compiled as Compiled, compile as compile
+from tinygrad_neuron.program.descent import (
+    Course as Course,
+    descend as descend,
+    repeated as repeated,
+)
 from tinygrad_neuron.program.lines import Line as Line, Name as Name, Variable as Variable
 from tinygrad_neuron.program.passes import (
     folded as folded,

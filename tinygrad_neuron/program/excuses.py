@@ -59,6 +59,51 @@ def without_idle_excuses(program: Program) -> Program:
     return replace(without_dead_lines(shorter), whole=program)
 
 
+# of a nan these make a nan, or they leave it out whatever it is
+CARRY: frozenset[Primitive] = frozenset(
+    {
+        *(ops.add, ops.subtract, ops.multiply, ops.divide, ops.negative, ops.square, ops.exp),
+        *(ops.sin, ops.cos, ops.tanh, ops.sech2, ops.sum, ops.mean, ops.sum_to, ops.matmul),
+        *(ops.cumsum, ops.contract, ops.select, ops.reshape, ops.transpose, ops.broadcast_to),
+        *(ops.expand_dims, ops.squeeze, ops.join, ops.pile, ops.take, ops.scatter),
+    }
+)
+
+
+def without_excuses(program: Program) -> Program:
+    """Without the zero-cotangent rule wherever its lack would be seen: as a nan in the results.
+
+    Who runs it looks for one, and then goes back to the whole program.
+    """
+    seen = _seen_in_results(program)
+    known: dict[Any, Any] = {}
+    lines = []
+    for old in program.lines:
+        line = old.renamed(known)
+        if line.name in seen:
+            known[line.name] = line.inputs[0]
+        else:
+            lines.append(line)
+    if not seen:
+        return program
+    shorter = without_dead_lines(rewritten(program, lines, known))
+    return replace(shorter, whole=program.whole or program)
+
+
+def _seen_in_results(program: Program) -> set[str]:
+    """The excuses after which nothing swallows a nan."""
+    excuses = {str(line.name) for line in program.lines if line.primitive is unless_idle}
+    while True:
+        swallowed: set[str] = set()  # the names of which a nan may get lost
+        for line in reversed(program.lines):
+            carries = line.primitive in CARRY or line.name in excuses
+            if not carries or line.name in swallowed:
+                swallowed.update(line.uses)
+        if not excuses & swallowed:
+            return excuses
+        excuses -= swallowed
+
+
 def _surely_owed(x: Any, stretched: Mapping[Any, Any]) -> bool:
     """Whether something is owed, whatever the inputs: a number that is not 0, or many of it."""
     number = stretched.get(x, x)

@@ -1,6 +1,6 @@
 """A program: what a function computed, as lines that can be read, run and written out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -49,15 +49,18 @@ class Program:
         Where Python's floats refuse (1/0), or an infinite slope may have to be excused, the
         primitives are asked, as by `interpret`. Raises `TraceError` (TN165) for other inputs.
         """
-        inputs = self.taken(args)
+        return self.run_inputs(*self.taken(args))
+
+    def run_inputs(self, *inputs: Any) -> Any:
+        """The same for inputs that fit, numbers out of their containers."""
         try:
             with np.errstate(all="ignore"):
                 outputs = self.compiled(*inputs)
         except (ArithmeticError, ValueError):
-            return (self.whole or self).interpret(*args)
+            return self.interpret_inputs(*inputs)
         numbers = list(map(tidy, leaves(outputs)))
-        if self.whole is not None and any(map(_has_nan, numbers)):
-            return self.whole.interpret(*args)
+        if self.whole is not None and any(map(has_nan, numbers)):
+            return self.interpret_inputs(*inputs)
         return rebuilt(self.outputs, numbers)
 
     def __call__(self, *, xp: Any) -> Callable[..., Any]:
@@ -92,14 +95,22 @@ class Program:
 
         That is slower than `run`, and what `run` falls back on where Python's floats refuse (1/0).
         """
-        inputs = self.taken(args)
-        known: dict[str, Any] = {**self.constants, **dict(zip(self.names, inputs, strict=True))}
         with np.errstate(all="ignore"):
-            for line in self.lines:
-                given = [named(x, known) for x in line.inputs]
-                settings = {key: _filled(x, known) for key, x in line.settings.items()}
-                known[line.name] = line.primitive(*given, **settings)
-        return self.answer(named(x, known) for x in self.results)
+            return self.answer(self.replay(self.taken(args)))
+
+    def interpret_inputs(self, *inputs: Any) -> Any:
+        """The whole program, before anything was left out of it, by the primitives themselves."""
+        with np.errstate(all="ignore"):
+            return self.answer((self.whole or self).replay(inputs))
+
+    def replay(self, inputs: Sequence[Any]) -> list[Any]:
+        """The results for the inputs one by one, in a flat list; for Values they are recorded."""
+        known: dict[str, Any] = {**self.constants, **dict(zip(self.names, inputs, strict=True))}
+        for line in self.lines:
+            given = [named(x, known) for x in line.inputs]
+            settings = {key: _filled(x, known) for key, x in line.settings.items()}
+            known[line.name] = line.primitive(*given, **settings)
+        return [named(x, known) for x in self.results]
 
     @property
     def names(self) -> list[str]:
@@ -153,7 +164,7 @@ def _for(xp: Any, x: Any) -> Any:
     return x if xp is np else xp.asarray(x)
 
 
-def _has_nan(x: Any) -> bool:
+def has_nan(x: Any) -> bool:
     """Whether there is a nan in it; of an array by its product with itself, which is fast."""
     if type(x) is float:
         return x != x

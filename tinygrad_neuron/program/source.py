@@ -29,7 +29,7 @@ def text(program: Any, *, shapes: bool = False, floats: bool = True) -> str:
     `shapes` adds the shape and dtype of each result as a comment. With `floats=False` no function
     of `math` stands in it, so that other arrays than NumPy's may be fed to it.
     """
-    return "\n".join(_Writer(program, shapes, floats).text())
+    return "\n".join(Writer(program, shapes, floats).text())
 
 
 def handed_in(program: Any) -> dict[str, Any]:
@@ -38,7 +38,9 @@ def handed_in(program: Any) -> dict[str, Any]:
 
 
 @dataclass
-class _Writer:
+class Writer:
+    """The text of one program, line by line."""
+
     program: Any
     shapes: bool
     floats: bool
@@ -100,7 +102,7 @@ class _Writer:
 
     def _line(self, line: Line) -> str | None:
         """One line of text; None if it stands inside another one."""
-        tree = self._expression(line)
+        tree = self.expression(line)
         said = ast.unparse(tree)
         self.written[line.name] = said
         if self._may_be_inlined(line, said):
@@ -125,7 +127,8 @@ class _Writer:
             return False
         return self._spelling(user).once(user.inputs.index(line.name))
 
-    def _expression(self, line: Line) -> ast.expr:
+    def expression(self, line: Line) -> ast.expr:
+        """A line as an expression, whose operands are names or what stands in their place."""
         how = self._spelling(line)
         operands = [self._operand(x) for x in line.inputs]
         tree = how.of(operands, line.settings)
@@ -133,7 +136,7 @@ class _Writer:
             self.helpers[name] = name
         if isinstance(tree, ast.BinOp) and isinstance(tree.op, ARITHMETIC):
             self._whole(tree, line)
-        if line.number and self.mixed and not self._by_floats(line):
+        if line.number and self.mixed and not self.by_floats(line):
             tree = ast.Call(ast.Name("float", ast.Load()), [tree], [])
         return tree
 
@@ -149,7 +152,8 @@ class _Writer:
     def _operand(self, x: Any) -> ast.expr:
         return self.inlined.get(x) or expression(x) if isinstance(x, Name) else expression(x)
 
-    def _by_floats(self, line: Line) -> bool:
+    def by_floats(self, line: Line) -> bool:
+        """Whether it is computed on Python's floats alone."""
         return line.primitive.scalar is not None and all(map(self._is_float, line.inputs))
 
     def _is_float(self, x: Any) -> bool:
@@ -161,7 +165,7 @@ class _Writer:
         return bool(self.kinds[x].shape) if x in self.kinds else True
 
     def _spelling(self, line: Line) -> Spelling:
-        floats = self.floats and self._by_floats(line)
+        floats = self.floats and self.by_floats(line)
         arrays = any(map(self._has_axes, line.inputs)) or line.primitive is broadcast_to
         if arrays and line.primitive in SPECIAL:
             kind = self.kinds.get(line.inputs[0])

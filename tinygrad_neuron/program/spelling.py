@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from tinygrad_neuron import ops
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Node, Primitive, dtype_of
 from tinygrad_neuron.literals import expression, literal
@@ -291,6 +292,40 @@ class _Put(ast.NodeTransformer):
         return node
 
 
+class _OfNumPy(ast.NodeTransformer):
+    """In a program every array is NumPy's: what is done for others is left out."""
+
+    def __init__(self, questions: set[str]) -> None:
+        self.questions = questions
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Is it another library's? No."""
+        self.generic_visit(node)
+        asked = isinstance(node.func, ast.Name) and node.func.id in self.questions
+        return ast.Constant(False) if asked else node
+
+    def visit_If(self, node: ast.If) -> Any:
+        """What remains where the answer is no."""
+        self.generic_visit(node)
+        return node.orelse if _is_no(node.test) else node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """The same in one line."""
+        self.generic_visit(node)
+        return node.orelse if _is_no(node.test) else node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """`a or no` is a."""
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Or):
+            node.values = [x for x in node.values if not _is_no(x)] or [ast.Constant(False)]
+        return node if len(node.values) > 1 else node.values[0]
+
+
+def _is_no(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
+
+
 def _as_slice(node: ast.expr) -> ast.expr:
     if not isinstance(node, ast.Call) or ast.unparse(node.func) != "slice":
         return node
@@ -347,7 +382,8 @@ def _definition(called: Callable[..., Any], function: Primitive) -> ast.Function
         raise _unwritten(function, "its source cannot be read") from None
     if not isinstance(found, ast.FunctionDef):
         raise _unwritten(function, "it is no function with a definition")
-    return found
+    asked = {name for name, thing in called.__globals__.items() if thing is is_foreign}
+    return cast(ast.FunctionDef, _OfNumPy(asked).visit(found))
 
 
 def _arguments(definition: ast.FunctionDef) -> list[ast.arg]:

@@ -5,7 +5,7 @@ import keyword
 import sys
 from bisect import bisect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import FrameType
@@ -26,6 +26,7 @@ from tinygrad_neuron.graph import (
     history,
     plain,
     recording,
+    standing_in,
     tick,
     tidy,
 )
@@ -135,6 +136,53 @@ def program_of(f: Function) -> Callable[..., Program]:
     return traced
 
 
+def program_with_leaves(f: Function, examples: tuple[Any, ...]) -> tuple[Program, list[Node]]:
+    """The program of a function that may use leaves of its own, and those leaves.
+
+    They are inputs of the program as well, behind the arguments, in the order of the list.
+    """
+    hidden, once_more = _Hidden(tick()), _Hidden(tick())
+    program = _traced_once(f, examples, {}, hidden)
+    _same(program, _traced_once(f, examples, {}, once_more))
+    return without_idle_excuses(program), list(hidden.twins)
+
+
+@dataclass
+class _Hidden:
+    """The leaves that a function uses and was not given, and who stands in for them."""
+
+    since: int
+    twins: dict[Node, Any] = field(default_factory=dict)
+
+    def stand_in(self, x: Any) -> Any:
+        """Who takes the place of an input of a primitive: itself, unless it is such a leaf."""
+        if not isinstance(x, Node) or x.primitive is not None or x.birth > self.since:
+            return x
+        if x.batched or x.traced:
+            return x
+        if x not in self.twins:
+            twin = self.twins[x] = Traced.made(x._data, None)
+            twin.name, twin.birth = x.name, x.birth
+        return self.twins[x]
+
+    def names(self, f: Function, taken: set[str]) -> dict[str, Any]:
+        """The stand-ins by names: the leaf's own, or that of the variable which holds it."""
+        named = {id(thing): name for name, thing in _own_variables(f)}
+        return {
+            fresh_name(x.name or named.get(id(x)) or "leaf", taken): twin
+            for x, twin in self.twins.items()
+        }
+
+
+def _own_variables(f: Function) -> Iterator[tuple[str, Any]]:
+    """What a function closes over, and the globals that it mentions, by name."""
+    code = inspect.unwrap(f)
+    if inspect.isfunction(code):
+        seen = inspect.getclosurevars(code)
+        for scope in (seen.nonlocals, seen.globals):
+            yield from scope.items()
+
+
 def _same(program: Program, again: Program) -> None:
     """Raise where two runs on the same inputs were not the same."""
     for kind, (ours, theirs) in {
@@ -167,19 +215,30 @@ def _fingerprint(thing: Any) -> Any:
 # ------------------------------------------------------------------------------- one run
 
 
-def _traced_once(f: Function, examples: tuple[Any, ...], settings: dict[str, Any]) -> Program:
+def _traced_once(
+    f: Function,
+    examples: tuple[Any, ...],
+    settings: dict[str, Any],
+    hidden: "_Hidden | None" = None,
+) -> Program:
     since = tick()
     wanted = dict(zip(_argument_names(f, examples), leaves(examples), strict=True))
     inputs = {name: _stand_in(x, name) for name, x in wanted.items()}
     turns: list[Turn] = []
     token = _turns.set(turns)
+    others = standing_in(hidden.stand_in) if hidden else nullcontext()
     try:
-        with one_batch(), recording(), np.errstate(all="ignore"), _listening() as called:
+        with others, one_batch(), recording(), np.errstate(all="ignore"), listening() as called:
             result = f(*rebuilt(examples, inputs.values()), **settings)
     finally:
         _turns.reset(token)
-    reader = _Reader(f, since, inputs, turns, called)
-    return reader.program(result, examples)
+    arguments = rebuilt(examples, map(Name, inputs))
+    if hidden:
+        leaves_found = hidden.names(f, set(inputs))
+        inputs |= leaves_found
+        arguments = (*arguments, *map(Name, leaves_found))
+    reader = _Reader(f, since, inputs, arguments, turns, called)
+    return reader.program(result)
 
 
 def _stand_in(example: Any, name: str) -> Any:
@@ -229,7 +288,7 @@ def _paths(nested: Any, stem: str) -> Iterator[str]:
 
 
 @contextmanager
-def _listening() -> Iterator[dict[Node, str]]:
+def listening(kind: type[Node] = Traced) -> Iterator[dict[Node, str]]:
     """What a person's own variables hold when their function returns: names for the lines.
 
     A profile function sees the frames; that is the one place where those names still are.
@@ -242,15 +301,17 @@ def _listening() -> Iterator[dict[Node, str]]:
             return
         given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         for name, thing in frame.f_locals.items():
-            if isinstance(thing, Traced) and name not in given and name.isidentifier():
+            if isinstance(thing, kind) and name not in given and name.isidentifier():
                 called.setdefault(thing, name)
 
-    before = sys.getprofile()
+    if sys.getprofile() is not None:  # somebody measures: lines without names, then
+        yield called
+        return
     sys.setprofile(look)
     try:
         yield called
     finally:
-        sys.setprofile(before)
+        sys.setprofile(None)
 
 
 # ---------------------------------------------------------------------------- reading off
@@ -263,6 +324,7 @@ class _Reader:
     f: Function
     since: int
     inputs: dict[str, Any]
+    arguments: tuple[Any, ...]
     turns: list[Turn]
     called: dict[Node, str]
     taken: set[str] = field(default_factory=set)
@@ -275,7 +337,7 @@ class _Reader:
         debts = reversed(self.turns)  # of several that are owed the same, the youngest
         self.owners = {g: owner for _, owner, g in debts if isinstance(g, Node)}
 
-    def program(self, result: Any, examples: Any) -> Program:
+    def program(self, result: Any) -> Program:
         """The whole of it."""
         self.taken |= {*self.inputs}
         name = fresh_name(_title(self.f), self.taken)
@@ -294,7 +356,7 @@ class _Reader:
             constants=self.constants,
             lines=tuple(self.lines),
             outputs=outputs,
-            arguments=rebuilt(examples, map(Name, self.inputs)),
+            arguments=self.arguments,
         )
 
     def _name_results(self, result: Any, name: str) -> None:
@@ -427,14 +489,9 @@ def _title(f: Function) -> str:
 
 def _name_in(f: Function, data: Any) -> str | None:
     """The name by which a function reaches an array that was not among its arguments."""
-    code = inspect.unwrap(f)
-    if not inspect.isfunction(code):
-        return None
-    seen = inspect.getclosurevars(code)
-    for scope in (seen.nonlocals, seen.globals):
-        for name, thing in scope.items():
-            if isinstance(thing, Sequence | np.ndarray) and _is_same(thing, data):
-                return name
+    for name, thing in _own_variables(f):
+        if isinstance(thing, Sequence | np.ndarray) and _is_same(thing, data):
+            return name
     return None
 
 

@@ -191,6 +191,14 @@ def one_array(
     return (x,), draw(settings_for(np.shape(x)))
 
 
+def in_bounds(drawn: Drawn) -> bool:
+    """Whether no product of some of the entries overflows or vanishes: then their order matters."""
+    x = np.ravel(drawn[0][0])
+    sizes = np.log10(np.abs(x[x != 0.0]))
+    most = np.log10(np.finfo(float).max)
+    return bool(np.sum(np.maximum(sizes, 0.0)) < most and -np.sum(np.minimum(sizes, 0.0)) < most)
+
+
 def truths(n: int) -> Strategy:
     """n inputs of yes and no."""
     return alike(*[st.booleans()] * n, dtypes=[bool] * n)
@@ -557,7 +565,9 @@ NARROW = {
 WIDE: dict[str, Callable[[Strategy], Strategy]] = {
     **{name: made for name, made in BY_HAND.items() if name not in NARROW},
     **dict.fromkeys(("maximum", "minimum", "fmax", "fmin"), lambda e: alike(e, e)),
-    **dict.fromkeys(("max", "min", "prod", "euclidean"), reductions),
+    **dict.fromkeys(("max", "min", "euclidean"), reductions),
+    "prod": lambda e: reductions(e).filter(in_bounds),
+    "cumprod": lambda e: one_array(e, along).filter(in_bounds),
     "max_at": maxima_at,
     "copysign": TIED["copysign"],
 }

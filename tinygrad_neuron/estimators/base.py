@@ -1,0 +1,193 @@
+"""What all estimators share: the table is checked and brought to one scale, and a model learns it.
+
+A model sees inputs of mean 0 and spread 1; its targets are in the data's own units, and so is the
+loss: the `delta` of a Huber loss is meant in those. Rows that weigh nothing are left out, and a row
+that weighs 2 is as good as two rows.
+"""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_neuron import losses, optim
+from tinygrad_neuron.errors import MissingExtraError
+from tinygrad_neuron.fitting import History, fit
+from tinygrad_neuron.fitting.loop import OPTIMISERS
+from tinygrad_neuron.graph import Array, no_grad, plain
+from tinygrad_neuron.losses.mechanism import Loss
+from tinygrad_neuron.nn import MLP, Module
+from tinygrad_neuron.value import Value
+
+try:
+    from sklearn.base import BaseEstimator
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+except ImportError as error:
+    raise MissingExtraError.of("scikit-learn", "sklearn", "An estimator") from error
+
+Scale = tuple[Array, Array]  # what is 0, and how far it is from there to 1
+
+UNSCALED: Scale = (0.0, 1.0)
+BATCH = 200  # rows for an update, where nothing is said
+EXACT = {"ftol": 0.0, "gtol": 1e-14, "maxcor": 30}  # L-BFGS goes on until rounding stops it
+
+
+class Scaled(Module):
+    """A model between a table in its own units and targets in theirs."""
+
+    def __init__(self, model: MLP, inputs: Scale, targets: Scale, dtype: Any) -> None:
+        self.model = model.cast(dtype)
+        self.center, self.spread = (np.asarray(x, dtype) for x in inputs)
+        self.offset, self.unit = (np.asarray(x, dtype) for x in targets)
+
+    def __call__(self, x: Array) -> Value:
+        return self.model((x - self.center) / self.spread) * self.unit + self.offset
+
+
+class Estimator(BaseEstimator):
+    """A model, how it learns, and what it learnt; subclasses say which, and of what targets."""
+
+    hidden: Any = ()
+    activation: Any = None
+    validation: float | None = None
+    patience: int | None = None
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn a table X, rows by columns, and a target for each row."""
+        X, y = self._read(X, y, first=True)
+        weight = self._weights(X, y, sample_weight)
+        X, y, weight = X[weight > 0.0], y[weight > 0.0], weight[weight > 0.0]
+        self._begin(X, y, weight)
+        self.history_ = self._learn(X, y, weight)
+        self.n_iter_ = max(1, len(self.history_.losses))
+        return self
+
+    def _read(self, X: Any, y: Any, first: bool, **known: bool) -> tuple[Array, Array]:
+        """The table and its targets as arrays of numbers that a model can take."""
+        X, y = validate_data(
+            self, X, y, reset=first, dtype=[np.float64, np.float32], multi_output=self._numeric,
+            y_numeric=self._numeric,
+        )  # fmt: skip
+        return X, self._targets(X, y, first, **known)
+
+    def _weights(self, X: Array, y: Array, given: Any) -> Array:
+        weight = np.asarray(_check_sample_weight(given, X, dtype=X.dtype, ensure_non_negative=True))
+        if not weight.any():
+            raise ValueError("Every sample_weight is 0: there is nothing to learn from.")
+        return self._weighted(y, weight)
+
+    def _weighted(self, y: Array, weight: Array) -> Array:
+        """The weights, with those of the classes."""
+        return weight
+
+    def _begin(self, X: Array, y: Array, weight: Array) -> None:
+        """A new model, scaled to a table."""
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        self.seed_, nout = int(seed), self._outputs(y)
+        model = MLP(X.shape[1], [*self.hidden, nout], activation=self.activation, rng=seed)
+        inputs = scale(X, weight) if self.standardize else UNSCALED
+        self.model_ = Scaled(model, inputs, self._scale_of_targets(y, weight), X.dtype)
+
+    def _scale_of_targets(self, y: Array, weight: Array) -> Scale:
+        return UNSCALED
+
+    def _learn(self, X: Array, y: Array, weight: Array) -> History:
+        """Move the model's parameters down the loss of a table."""
+        if self.optimizer == "lbfgs":
+            return self._minimised(X, y, weight)
+        size = BATCH if self.batch_size == "auto" else self.batch_size
+        return fit(
+            self.model_, (X, np.column_stack([y, weight])), loss=self._measure(weight.sum()),
+            optimizer=self._optimiser, epochs=self.epochs, batch_size=size, seed=self.seed_,
+            validation=self.validation, patience=self.patience, progress=False,
+        )  # fmt: skip
+
+    def _optimiser(self, parameters: list[Value]) -> optim.Optimiser:
+        kind = OPTIMISERS.get(str(self.optimizer).lower())
+        made = kind(parameters, self.alpha) if kind else self.optimizer(parameters)
+        self.optimiser_ = made
+        return made
+
+    def _minimised(self, X: Array, y: Array, weight: Array) -> History:
+        """All rows at once, by SciPy's L-BFGS."""
+        table, measure = np.column_stack([y, weight]), self._measure(weight.sum())
+        first = abs(measure(self.model_(X), table).item()) or 1.0
+        path: list[float] = []
+
+        def loss() -> Value:
+            return measure(self.model_(X), table) / first
+
+        def note(intermediate_result: Any) -> None:
+            path.append(first * float(intermediate_result.fun))
+
+        options = {**EXACT, "maxiter": self.epochs}
+        optim.minimise(loss, self.model_.parameters(), options=options, callback=note)
+        numbers = list(map(float, range(1, len(path) + 1)))
+        return History({"epoch": numbers, "update": numbers, "loss": path}, "budget")
+
+    def _measure(self, total: float) -> Callable[[Value, Array], Value]:
+        """The loss of predictions beside a table of targets and weights, with its penalty."""
+        loss, target_of = self._loss(), self._target
+        matrices = [p for p in self.model_.parameters() if p.ndim == 2]
+
+        def measure(prediction: Value, table: Array) -> Value:
+            target, weight = target_of(table[:, :-1]), table[:, -1]
+            result = _weighed(loss, prediction, target, weight)
+            for w in matrices if self.l2 else ():
+                result = result + self.l2 / (2.0 * total) * (w * w).sum()
+            return result
+
+        return measure
+
+    def _loss(self) -> Any:
+        return losses.get(self.loss) if isinstance(self.loss, str) else self.loss
+
+    def _output(self, X: Any) -> Array:
+        """What the model says of each row."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        with no_grad():
+            return np.asarray(plain(self.model_(X)))
+
+    def _go_on(self, X: Array, y: Array, weight: Array, first: bool) -> Self:
+        """One more pass over more rows, with the optimiser as it was left."""
+        if first:
+            self._begin(X, y, weight)
+            self._optimiser(self.model_.parameters())
+        size = BATCH if self.batch_size == "auto" else self.batch_size
+        self.history_ = fit(
+            self.model_, (X, np.column_stack([y, weight])), loss=self._measure(weight.sum()),
+            optimizer=lambda _: self.optimiser_, epochs=1, batch_size=size, seed=self.seed_,
+            progress=False,
+        )  # fmt: skip
+        self.n_iter_ = 1 if first else self.n_iter_ + 1
+        return self
+
+
+def takes_small_steps(estimator: Estimator) -> bool:
+    """Whether rows may come little by little: L-BFGS wants all of them at once."""
+    if estimator.optimizer == "lbfgs":
+        raise AttributeError("there is no partial_fit with optimizer='lbfgs', but with 'adam'")
+    return True
+
+
+def scale(X: Array, weight: Array) -> Scale:
+    """Mean and spread of each column; 1 for a column that does not vary."""
+    center = np.average(X, axis=0, weights=weight)
+    spread = np.sqrt(np.average((X - center) ** 2, axis=0, weights=weight))
+    still = spread <= 10 * np.finfo(X.dtype).eps * np.abs(center)
+    return center, np.where(still, 1.0, spread)
+
+
+def _weighed(loss: Any, prediction: Value, target: Array, weight: Array) -> Value:
+    if (weight == 1.0).all():
+        return loss(prediction, target)
+    if not isinstance(loss, Loss):
+        raise ValueError(
+            f"{getattr(loss, '__name__', loss)} gives one number for all rows, so they cannot "
+            "be weighed: tinygrad_neuron.losses.loss makes a loss of a function for each row"
+        )
+    if prediction.ndim > 1 and not loss.rows:
+        weight = np.broadcast_to(weight[:, None], prediction.shape)
+    return loss(prediction, target, weight=weight)
