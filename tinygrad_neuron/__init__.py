@@ -289,6 +289,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tinygrad_neuron import (
         check as check,
+        cluster as cluster,
         losses as losses,
         nn as nn,
         optim as optim,
@@ -320,6 +321,7 @@ if TYPE_CHECKING:
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
     "check": "",
+    "cluster": "",
     "losses": "",
     "nn": "",
     "optim": "",

@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_neuron import ops
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.backward import unless_idle
-from tinygrad_neuron.errors import LeftGraphError
-from tinygrad_neuron.graph import Array, Primitive, is_traced, plain, primitive
+from tinygrad_neuron.errors import LeftGraphError, UnsupportedError
+from tinygrad_neuron.graph import Array, Primitive, any_foreign, is_traced, plain, primitive
 from tinygrad_neuron.ops.indexing import is_basic
 from tinygrad_neuron.ops.shape import ndim_of, shape_of
 from tinygrad_neuron.value import Value
@@ -61,6 +62,8 @@ class Batched(Value):
         cls, function: Primitive, inputs: Sequence[Array], raw: list[Array], settings: Any
     ) -> Array:
         """The primitive of each of the batch."""
+        if any_foreign(*raw):
+            raise _not_in_memory(function, next(filter(is_foreign, raw)))
         moving = [isinstance(x, Batched) for x in inputs]
         return _rule_of(function)(function.forward, raw, moving, dict(settings))
 
@@ -127,7 +130,18 @@ def apart(x: Array) -> Batched:
     """An array that nobody else writes, or a Value, as a batch of what is along its first axis."""
     if is_traced(x):
         return TracedBatch.made(x._data, spread_out, (x,))
+    if any_foreign(x):
+        raise _not_in_memory(spread_out, plain(x))
     return Batched.made(plain(x), spread_out, (x,) if isinstance(x, Value) else ())
+
+
+def _not_in_memory(function: Primitive, x: Array) -> UnsupportedError:
+    return UnsupportedError(
+        f"{function.name} of a batch met a {type(x).__module__} array of shape {x.shape}.",
+        why="vmap, jacobian and hessian put many runs into one array, which is one in memory.",
+        hint="hvp and vjp give products with a Jacobian or a Hessian, one sweep each",
+        function=function.name,
+    )
 
 
 # ------------------------------------------------------------- where the batch is, by primitive

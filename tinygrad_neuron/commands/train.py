@@ -1,8 +1,9 @@
 """A network on a table, as a command."""
 
+from glob import glob
 from typing import Any
 
-from tinygrad_neuron import saving
+from tinygrad_neuron import cluster, saving
 from tinygrad_neuron.commands.options import (
     Add,
     Options,
@@ -22,6 +23,7 @@ from tinygrad_neuron.lesson.text import PLAIN, Look, wrapped
 from tinygrad_neuron.nn import ACTIVATIONS
 from tinygrad_neuron.tables import Trained, train
 from tinygrad_neuron.tables.columns import IMPUTATIONS
+from tinygrad_neuron.tables.parts import is_pattern, train_parts
 from tinygrad_neuron.tables.sheet import sheet_of
 from tinygrad_neuron.text import count, few, number, words
 
@@ -35,7 +37,8 @@ def add_options(parser: Parser) -> None:
     """What can be typed."""
     parser.usage = "%(prog)s data.csv --target NAME [options]"
     add = parser.add_argument
-    add("data", metavar="data.csv", help="a table: .csv, .tsv, or arrays in .npz")
+    add("data", metavar="data.csv", help="a table: .csv, .tsv, or arrays in .npz; 'part-*.csv' for "
+        "one in several files (extra cluster)")  # fmt: skip
     add_table_options(add)
     add("--hidden", nargs="*", type=at_least_one, metavar="N", help="widths of the hidden layers: "
         "16; without a number a single neuron")  # fmt: skip
@@ -43,6 +46,8 @@ def add_options(parser: Parser) -> None:
     seed_option(parser, "which random numbers: 0")
     add("--save", metavar="model.npz", help="write the model to a file")
     add("--export", metavar="predict.py", help="write it as Python that needs NumPy alone")
+    add("--all-rows", action="store_true", help="all rows for each update, instead of batches")
+    add("--scheduler", metavar="tcp://host:8786", help="of several files: a Dask cluster's address")
     add("--checkpoint", metavar="run.npz", help="write the training there, and go on from there")
 
 
@@ -66,13 +71,40 @@ def add_table_options(add: Add, *, many: bool = False) -> None:
 
 def run(options: Options) -> Trained:
     """What was typed, as a run."""
-    check(options)
-    trained = train(options.data, options.target, **given(options, *FITTING))
+    if is_pattern(options.data):
+        trained = _train_parts(options)
+    else:
+        if options.scheduler:
+            raise UsageError(
+                f"--scheduler belongs to several files, and {options.data} is one.",
+                hint="'part-*.csv'",
+            )
+        check(options)
+        trained = train(options.data, options.target, **_settings(options))
     if options.save:
         saving.save(trained.model, options.save)
     if options.export:
         trained.model.export(options.export)
     return trained
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    settings = given(options, *FITTING)
+    return {**settings, "batch_size": None} if options.all_rows else settings
+
+
+def _train_parts(options: Options) -> Trained:
+    """From several files, where the scheduler's workers are, or in this process."""
+    first = min(glob(options.data), default=options.data)
+    check(Options(**{**vars(options), "data": first}))
+    try:
+        with cluster.connected(options.scheduler):
+            return train_parts(options.data, options.target, **_settings(options))
+    except OSError as error:
+        raise UsageError(
+            f"No scheduler answers at {options.scheduler}: {error!s:.80}",
+            hint="dask scheduler  prints its address, tcp://host:8786",
+        ) from error
 
 
 def check(options: Options) -> None:

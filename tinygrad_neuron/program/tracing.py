@@ -20,8 +20,10 @@ from tinygrad_neuron.graph import (
     Array,
     Node,
     Primitive,
+    any_foreign,
     dtype_of,
     history,
+    plain,
     recording,
     standing_in,
     tick,
@@ -242,6 +244,11 @@ def _stand_in(example: Any, name: str) -> Any:
     """An example as a Value that is not looked at; what is no number stays."""
     if isinstance(example, bool | str | bytes) or example is None:
         return example
+    if any_foreign(example):
+        raise TraceError(
+            f"{name} is a {type(plain(example)).__module__} array, and a program is of NumPy's.",
+            hint="cluster.value_and_grad(f) runs the program on each partition of Dask's",
+        )
     if isinstance(example, np.ndarray) and example.dtype.kind in "iub":
         data = example.copy()  # labels and the like: no leaves, but inputs all the same
     else:

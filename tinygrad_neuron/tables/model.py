@@ -72,6 +72,11 @@ class TableModel(Module):
             return places
         return 2.0 * places - 1.0 if self.loss in OF_SIGNS else places.astype(float)
 
+    @property
+    def targets_kind(self) -> type:
+        """What the entries of `targets` are: whole numbers where they are labels."""
+        return int if isinstance(self.target, Categories) and self.loss in OF_CLASSES else float
+
     def scores(self, data: Any) -> Array:
         """What the network says of the rows of a table, before it is read as anything."""
         with no_grad(), np.errstate(all="ignore"):
