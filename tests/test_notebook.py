@@ -109,7 +109,7 @@ def test_a_widget_has_the_page_and_its_step():
     pytest.importorskip("anywidget")
     widget = tn.widget(neuron())
     assert "export default" in str(widget._esm) and ".tn-page" in str(widget._css)
-    assert widget.html.startswith('<main class="tn-page"')
+    assert widget.html.startswith('<div class="tn-page ')
     widget.step = 3
     assert widget.step == 3
 

@@ -5,12 +5,15 @@ import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
+import calls
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 
 import tinygrad_neuron as tn
-from tinygrad_neuron.errors import DrawingError, PictureError
+from tinygrad_neuron import fitting
+from tinygrad_neuron.errors import DrawingError, PictureError, UnknownNameError
+from tinygrad_neuron.ops import PRIMITIVES
 from tinygrad_neuron.train import descend
 from tinygrad_neuron.views.lab import lab_of
 from tinygrad_neuron.views.page import contours, export_html, folding, numbers
@@ -124,7 +127,8 @@ def test_arrays_have_shapes_grids_and_sums():
     told = [step for step in steps(trace) if step.kind == "backward"]
     to = {trace["nodes"][step.input]["name"]: step for step in told}
     assert "sum over axis 0" in to["b"].sentence
-    assert "<mtext> (4×2)</mtext>" in to["w"].formula and "<mo>T</mo>" in to["w"].formula
+    formula = "".join(ET.fromstring(to["w"].formula).itertext())
+    assert formula == "∂J∂w (3×2)=xT (3×4)·∂J∂v1 (4×2)"
     assert to["w"].extra.count("<td") == 6
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", to["b"].extra)
     assert cells == ["132", "132"]
@@ -137,6 +141,26 @@ def test_every_formula_is_well_formed(function):
     args = {tn.where: (a > b, a, b), tn.maximum: (a, b), tn.einsum: ("i,i->", a, b)}[function]
     for step in steps(trace_of(tn.sum(function(*args)))):
         assert ET.fromstring(step.formula).tag == "math"
+
+
+@given(st.data())
+def test_any_operation_has_a_page(data):
+    """Whatever was computed: a page with every tag closed, every formula well-formed."""
+    primitive = data.draw(st.sampled_from(PRIMITIVES))
+    call = data.draw(calls.of(primitive))
+    y = primitive(*call.values(), **call.settings)
+    assume(isinstance(y, tn.Value) and y.dtype.kind in "fc")
+    page = document(trace_of(tn.sum(tn.real(y * 1.0)), alpha=0.1))
+    Reader(page)
+    for formula in re.findall(r"<math>.*?</math>", page, re.S):
+        ET.fromstring(formula)
+
+
+@pytest.mark.parametrize("x", [np.nan, np.inf, 1e300, 1.0 + 2.0j, np.zeros((0, 3)), np.float32(2)])
+def test_odd_numbers_have_a_page(x):
+    """Not a number, too large, complex, none at all, and half as precise."""
+    x = tn.Value(x, name="x")
+    Reader(document(trace_of(tn.sum(tn.absolute(x * 3.0)), alpha=0.1)))
 
 
 # ------------------------------------------------------------------------------------ numbers
@@ -195,6 +219,13 @@ def test_the_same_trace_gives_the_same_bytes():
     """Made twice, and from a trace that has been to a file and back."""
     trace = neuron()
     assert document(trace) == document(json.loads(json.dumps(trace)))
+
+
+def test_a_lesson_may_have_a_slider_only():
+    """The other controls are hidden by the style, and a mistyped choice is refused."""
+    assert 'class="tn-page tn-slider"' in document(neuron(), controls="slider")
+    with pytest.raises(UnknownNameError, match='"all" or "slider"'):
+        document(neuron(), controls="none")
 
 
 def test_nobody_gets_out_of_the_island():
@@ -287,9 +318,23 @@ def test_a_descent_has_a_page_of_its_own(tmp_path):
     path = export_html(history, tmp_path / "training.html")
     page = path.read_text()
     Reader(page)
-    assert "not there yet after 12 updates with alpha = 8e-06" in page
+    assert "Not there yet after 12 updates with alpha = 8e-06" in page
     assert len(island(page)["training"]["points"]) == 13
     assert page.count('<th scope="row">') == 13 and '<div role="tablist"' not in page
+
+
+def test_a_training_in_epochs_has_a_page(tmp_path):
+    """Its losses with those of the validation, and its verdict; there are no weights to show."""
+    numbers = {"epoch": [1, 2, 3], "update": [4, 8, 12], "loss": [9.0, 3.0, 1.0]}
+    history = fitting.History(numbers | {"validation": [8.0, 4.0, 2.0]}, "budget")
+    page = export_html(history, tmp_path / "fit.html").read_text()
+    Reader(page)
+    heads = re.findall(r'<th scope="col">([^<]*)</th>', page)
+    assert heads == ["epoch", "loss J", "update", "validation"]
+    assert re.findall(r'<th scope="row">3</th><td>1</td><td>12</td><td>2</td>', page)
+    points = island(page)["training"]["points"]
+    assert points[1][0] - points[0][0] == pytest.approx(points[2][0] - points[1][0])
+    assert "Budget used up after 3 epochs" in page and island(page)["training"]["unit"] == "epoch"
 
 
 def test_a_long_descent_keeps_its_ends():

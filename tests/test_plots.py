@@ -48,6 +48,11 @@ def test_a_loss_curve_holds_the_losses():
     [line] = plots.loss_curve(history).axes[0].lines
     assert line.get_xdata().tolist() == [0, 1, 2, 3, 4, 5]
     assert line.get_ydata().tolist() == [moment.loss for moment in history.moments]
+    plain = plots.loss_curve([moment.loss for moment in history.moments])
+    assert [x.axes[0].get_xlabel() for x in (plots.loss_curve(history), plain)] == [
+        "update",
+        "step",
+    ]
 
 
 def test_a_scale_is_logarithmic_where_it_must_be():

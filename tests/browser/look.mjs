@@ -145,7 +145,7 @@ async function widget() {
     const text = document.querySelector("script[type=module]").textContent;
     const module = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
     const told = {};
-    const state = { html: document.querySelector("main").outerHTML, step: 2 };
+    const state = { html: document.querySelector(".tn-page").outerHTML, step: 2 };
     const model = {
       get: (name) => state[name],
       set: (name, value) => { state[name] = value; },

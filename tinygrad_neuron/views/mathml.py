@@ -7,10 +7,11 @@ matters gets a `class`.
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 Classes = Mapping[str, str]  # of a name: the class of every place where it stands
+Shapes = Mapping[str, Sequence[int]]  # of a name: the shape that is written beside it
 
 SIGNS = {
     ast.Add: (1, "+"), ast.Sub: (1, "−"), ast.Mult: (2, "·"), ast.MatMult: (2, "·"),
@@ -33,7 +34,7 @@ def math(*parts: str) -> str:
     return f"<math>{''.join(parts)}</math>"
 
 
-def expression(text: str, classes: Classes | None = None) -> str:
+def expression(text: str, classes: Classes | None = None, shapes: Shapes | None = None) -> str:
     """A Python expression as presentation MathML, inside one row.
 
     >>> expression("2 * w1")
@@ -41,7 +42,7 @@ def expression(text: str, classes: Classes | None = None) -> str:
     >>> expression("1 / x")
     '<mfrac><mn>1</mn><mi>x</mi></mfrac>'
     """
-    return _Writer(classes or {}).written(ast.parse(text, mode="eval").body)
+    return _Writer(classes or {}, shapes or {}).written(ast.parse(text, mode="eval").body)
 
 
 def slope(above: str, below: str) -> str:
@@ -88,6 +89,15 @@ def classed(name: str, *parts: str) -> str:
     return f'<mrow class="{name}">{"".join(parts)}</mrow>'
 
 
+def shape(lengths: Sequence[int]) -> str:
+    """The shape of an array, behind its name; nothing for a number.
+
+    >>> shape([4, 3]), shape([])
+    ('<mtext> (4×3)</mtext>', '')
+    """
+    return f"<mtext> ({'×'.join(map(str, lengths))})</mtext>" if lengths else ""
+
+
 def sign(text: str) -> str:
     """An operator or a bracket that keeps its size."""
     stretchy = ' stretchy="false"' if text in "()[]|" else ""
@@ -101,8 +111,8 @@ def _row(*parts: str) -> str:
 class _Writer:
     """One expression; a part is put in brackets where it binds less than its place asks."""
 
-    def __init__(self, classes: Classes) -> None:
-        self.classes = classes
+    def __init__(self, classes: Classes, shapes: Shapes) -> None:
+        self.classes, self.shapes = classes, shapes
 
     def written(self, node: ast.expr, place: int = LOOSEST) -> str:
         strength, text = self._part(node)
@@ -112,9 +122,7 @@ class _Writer:
         """How tightly a part binds, and the part."""
         match node:
             case ast.Name(id=text):
-                shown = name(text)
-                known = self.classes.get(text)
-                return TIGHTEST, classed(known, shown) if known else shown
+                return TIGHTEST, self._name(text) + shape(self.shapes.get(text, ()))
             case ast.Constant(value=bool() | None):
                 return TIGHTEST, f"<mtext>{ast.unparse(node)}</mtext>"
             case ast.Constant(value=int() | float() as value):
@@ -127,6 +135,9 @@ class _Writer:
                 return self._between(left, op, right)
             case ast.Call(func=ast.Name(id=called), args=args, keywords=keywords):
                 return TIGHTEST, self._call(called, args, keywords)
+            case ast.Attribute(value=ast.Name(id=text), attr="T"):
+                turned = shape(self.shapes.get(text, ())[::-1])
+                return TIGHTEST, f"<msup>{self._name(text)}<mo>T</mo></msup>{turned}"
             case ast.Attribute(value=x, attr="T"):
                 return TIGHTEST, f"<msup>{self.written(x, TIGHTEST)}<mo>T</mo></msup>"
             case ast.Subscript(value=x, slice=index):
@@ -135,6 +146,10 @@ class _Writer:
             case ast.List(elts=parts) | ast.Tuple(elts=parts):
                 return TIGHTEST, _row(sign("["), self._listed(parts), sign("]"))
         return TIGHTEST, f"<mtext>{escape(ast.unparse(node))}</mtext>"
+
+    def _name(self, text: str) -> str:
+        known = self.classes.get(text)
+        return classed(known, name(text)) if known else name(text)
 
     def _operation(self, left: ast.expr, op: ast.operator, right: ast.expr) -> tuple[int, str]:
         if isinstance(op, ast.Div):

@@ -82,16 +82,16 @@ class Shown:
         return f"{self.title}: a page for a notebook; export_html(J, 'page.html') writes a file"
 
 
-def show(what: Any, *, lab: Any = None, **settings: Any) -> Shown:
+def show(what: Any, *, lab: Any = None, controls: str = "all", **settings: Any) -> Shown:
     """The page of `export_html` in a notebook, also offline and in an exported notebook.
 
     It takes what `export_html` takes, but for the path.
     """
     trace = trace_for(what, **settings)
-    return Shown(page_of(trace, lab), "Step by step" if trace else "Learning-rate lab")
+    return Shown(page_of(trace, lab, controls), "Step by step" if trace else "Learning-rate lab")
 
 
-def widget(what: Any, *, lab: Any = None, **settings: Any) -> Any:
+def widget(what: Any, *, lab: Any = None, controls: str = "all", **settings: Any) -> Any:
     """The same page as a widget, whose `step` Python can read and set.
 
     It takes what `export_html` takes, but for the path. Raises `MissingExtraError` (TN180) without
@@ -110,7 +110,7 @@ def widget(what: Any, *, lab: Any = None, **settings: Any) -> Any:
         "step": traitlets.Int(0).tag(sync=True),
     }
     stepper = type("Stepper", (anywidget.AnyWidget,), members)
-    return stepper(html=fragment(trace_for(what, **settings), lab))
+    return stepper(html=fragment(trace_for(what, **settings), lab, controls))
 
 
 # --------------------------------------------------------------------------------- %%backprop

@@ -57,8 +57,10 @@ def loss_curve(history: History | Iterable[float] | Mapping[str, Any], *, path: 
     and a dash of its own, and its name at the end of its line. Where the loss is not finite the
     line ends with a cross.
     """
-    curves = {name: _losses(what) for name, what in _named(history, "loss").items()}
-    figure, axes = _figure("update", "loss J")
+    named = _named(history, "loss")
+    curves = {name: _losses(what) for name, what in named.items()}
+    descents = all(isinstance(what, History) for what in named.values())
+    figure, axes = _figure("update" if descents else "step", "loss J")
     for i, (name, losses) in enumerate(curves.items()):
         _draw_losses(axes, name if len(curves) > 1 else "", losses, i)
     _log_if_wide(axes, np.concatenate(list(curves.values())))
@@ -177,8 +179,9 @@ def loss_and_gradient(loss: Any, *, path: Path = None) -> Any:
 
 
 def _losses(history: Any) -> Array:
-    moments = getattr(history, "moments", None)
-    return np.array([m.loss for m in moments] if moments else list(map(plain, history)), float)
+    if isinstance(history, History):
+        return np.array([moment.loss for moment in history.moments])
+    return np.array([plain(x) for x in history], float)
 
 
 def _draw_losses(axes: Axes, name: str, losses: Array, i: int) -> None:

@@ -45,7 +45,6 @@ from tinygrad_neuron.views import formulas
 SCHEMA = "tinygrad_neuron.trace/1"
 WHOLE = 64  # entries of an array that stands in a trace entry by entry
 FIRST = 6  # of a larger one, beside its mean and its ends
-TITLED = 150  # nodes whose formulas are put together; more are too many for a title
 NUDGE = 0.001  # what a weight is moved by, to see whether the gradient is right about it
 NUDGED = 20  # so many weights are tried at most
 EVENTS = {
@@ -410,13 +409,7 @@ class _Writer:
 
     def _title(self) -> str:
         """The formula of the whole, as far as it can be read."""
-        texts: dict[str, str] = {}
-        for node in self.nodes[-TITLED:]:
-            if node["formula"] is not None:
-                whole = formulas.renamed(node["formula"], texts)
-                texts[node["name"]] = whole if len(whole) <= formulas.LONGEST else node["name"]
-        last = self.nodes[self.ids[self.result]]
-        return formulas.compact(texts.get(last["name"], last["name"]))
+        return formulas.compact(formulas.whole(self.nodes, self.ids[self.result]))
 
     def _backward(self) -> Iterator[dict[str, Any]]:
         """The seed and, youngest first, what each node hands on: the engine's sweep told."""

@@ -59,4 +59,4 @@ def _polygon(corners: Sequence[tuple[float, float]]) -> str:
 
 def _n(x: float) -> str:
     """A coordinate, to a tenth of a pixel."""
-    return f"{x + 0.0:.4g}"
+    return f"{round(x, 1) + 0.0:g}"

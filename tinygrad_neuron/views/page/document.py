@@ -9,6 +9,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from tinygrad_neuron.errors import UnknownNameError
 from tinygrad_neuron.views.lab import Lab
 from tinygrad_neuron.views.page import graph, laboratory, training
 from tinygrad_neuron.views.page.marks import panel, rows, slider, text
@@ -16,6 +17,8 @@ from tinygrad_neuron.views.page.steps import Step, steps
 from tinygrad_neuron.views.trace import Trace
 
 TABS = {"step": "One step", "training": "Training", "lab": "Learning-rate lab"}
+
+CONTROLS = ("all", "slider")
 
 Part = tuple[str, dict[str, Any]]  # a view's HTML, and what the script needs for it
 
@@ -25,25 +28,29 @@ def resource(name: str) -> str:
     return (files(__package__) / name).read_text(encoding="utf-8")
 
 
-def document(trace: Trace | None, lab: Lab | None = None, title: str = "") -> str:
-    """The whole page as one file."""
+def document(trace: Trace | None, lab: Lab | None = None, controls: str = "all") -> str:
+    """The whole page as one file; with `controls="slider"` nothing else can be operated."""
     return Template(resource("page.html")).substitute(
-        title=text(title or _title(trace)),
+        title=text(_title(trace)),
         style=resource("page.css"),
-        body=fragment(trace, lab, title),
+        body=fragment(trace, lab, controls),
         script=resource("page.js"),
     )
 
 
-def fragment(trace: Trace | None, lab: Lab | None = None, title: str = "") -> str:
+def fragment(trace: Trace | None, lab: Lab | None = None, controls: str = "all") -> str:
     """The page without its style and its script: one element."""
+    if controls not in CONTROLS:
+        raise UnknownNameError(
+            f"A page has no controls {controls!r}.", hint=" or ".join(f'"{x}"' for x in CONTROLS)
+        )
     parts = _parts(trace, lab)
     island = json.dumps({name: data for name, (_, data) in parts.items()}, ensure_ascii=False)
     return "".join([
-        f'<main class="tn-page" lang="en"><h1>{text(title or _title(trace))}</h1>',
+        f'<div class="tn-page tn-{controls}" lang="en"><h1>{text(_title(trace))}</h1>',
         _tabs(parts),
         *(_panel(name, html) for name, (html, _) in parts.items()),
-        f'<script type="application/json">{safe(island)}</script></main>',
+        f'<script type="application/json">{safe(island)}</script></div>',
     ])  # fmt: skip
 
 

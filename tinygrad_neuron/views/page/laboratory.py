@@ -68,11 +68,8 @@ def _run(lab: Lab, run: dict[str, Any], bottom: float, top: float) -> dict[str, 
     heights, _ = logarithms([decoded(x) for x in run["losses"]])
     return {
         "alpha": shown(run["alpha"], 5),
-        "told": f"alpha = {shown(run['alpha'], 5)}: each update multiplies the gradient by "
-        f"{shown(run['factor'], 5)}; it {run['manner']}."
-        if run["manner"].endswith("s")
-        else f"alpha = {shown(run['alpha'], 5)}: each update multiplies the gradient by "
-        f"{shown(run['factor'], 5)}: {run['manner']}.",
+        "told": f"alpha = {shown(run['alpha'], 5)}: each update multiplies the gradient, where the "
+        f"loss curves most, by {shown(run['factor'], 5)}: {run['manner']}.",
         "ending": run["ending"],
         "losses": [shown(x, 5) for x in run["losses"]],
         "at": [", ".join(shown(w, 5) for w in weights[:4]) for weights in run["weights"]],

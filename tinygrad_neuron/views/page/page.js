@@ -180,7 +180,7 @@ function training(view, data, announce) {
     const [x, y] = data.points[at];
     spot.setAttribute("cx", x);
     spot.setAttribute("cy", y);
-    return `update ${at} of ${data.points.length - 1}`;
+    return `${data.unit} ${rows[at].children[0].textContent} of ${rows.at(-1).children[0].textContent}`;
   }, announce);
 }
 
@@ -285,6 +285,8 @@ export function mount(root, { linked = true, onstep = null } = {}) {
   (linked ? document : root).addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest("input, summary, [role=tab]")) return;
+    const frame = event.target.closest(".scroll, .panel");
+    if (frame && frame.scrollWidth > frame.clientWidth) return; // there the arrows scroll
     const view = shown === "lab" ? views.lab.step : views[shown];
     const to = {
       ArrowLeft: view.at() - 1, ArrowRight: view.at() + 1, Home: 0, End: view.last,

@@ -48,6 +48,7 @@ class _Teller:
             for node in self.nodes
             if not isinstance(node["value"], dict)
         }
+        self.shapes = {node["name"]: node["shape"] for node in self.nodes}
         self.result = self.nodes[trace["result"]]["name"]
         self.paths = Counter(e["input"] for e in trace["events"] if e["kind"] == "backward")
 
@@ -65,7 +66,12 @@ class _Teller:
         leaves = ", ".join(x["label"] for x in self.nodes if x["kind"] == "learnable")
         sentence = "The leaves have their numbers; nothing has been computed yet. "
         sentence += f"Learnable: {leaves}." if leaves else "Nothing is learnable."
-        return Step("start", sentence, self._math(mathml.name(self.result)), "")
+        parts = [
+            mathml.name(self.result),
+            EQUALS,
+            self._expression(formulas.whole(self.nodes, self.trace["result"])),
+        ]
+        return Step("start", sentence, self._math(*parts), "")
 
     def _forward(self, event: dict[str, Any]) -> Step:
         node = self.nodes[event["node"]]
@@ -158,21 +164,19 @@ class _Teller:
     def _rule(self, event: dict[str, Any], node: dict[str, Any], to: dict[str, Any]) -> str:
         """What the rule does with the upstream gradient, where it is no product of two numbers."""
         up = classed("up", mathml.slope(self.result, node["name"]))
-        shape_ = f"<mtext> ({shape(node['shape'])})</mtext>" if node["shape"] else ""
         if event["share"]:
-            shares = mathml.expression(event["share"], {formulas.UPSTREAM: "up"})
-            upstream = classed("up", mathml.name(formulas.UPSTREAM))
-            told_ = shares.replace(upstream, up + shape_)
+            shapes = self.shapes | {formulas.UPSTREAM: node["shape"]}
+            shares = mathml.expression(event["share"], {formulas.UPSTREAM: "up"}, shapes)
+            told_ = shares.replace(classed("up", mathml.name(formulas.UPSTREAM)), up)
         else:
-            told_ = f"<mtext>the rule of {node['op']} on </mtext>{up}{shape_}"
+            told_ = f"<mtext>the rule of {node['op']} on </mtext>{up}{mathml.shape(node['shape'])}"
         return "".join([*self._share_of(event, to), EQUALS, told_])
 
     def _share_of(self, event: dict[str, Any], to: dict[str, Any]) -> list[str]:
         """The left side: the gradient, or what this path adds to it."""
         slope = mathml.slope(self.result, to["name"])
-        shape_ = f"<mtext> ({shape(to['shape'])})</mtext>" if to["shape"] else ""
         through = "" if self.paths[to["id"]] == 1 else "<mtext>, along this path</mtext>"
-        return [slope, shape_, through]
+        return [slope, mathml.shape(to["shape"]), through]
 
     def _accumulated(self, event: dict[str, Any], to: dict[str, Any]) -> str:
         before, adds, after = (told(event[key], to["shape"]) for key in ("before", "adds", "after"))
