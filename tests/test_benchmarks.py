@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,13 @@ def memory() -> Iterator[ModuleType]:
 def eager() -> Iterator[ModuleType]:
     """Steps on arrays."""
     with benchmark("eager") as module:
+        yield module
+
+
+@pytest.fixture(scope="module")
+def whole() -> Iterator[ModuleType]:
+    """Everything against everybody."""
+    with benchmark("whole") as module:
         yield module
 
 
@@ -284,3 +292,35 @@ def test_our_side_of_the_table_is_as_it_was() -> None:
     for row in rows:
         assert losses.get(row["ours"]).__name__ == row["ours"]
         assert row["apart"] > 1e-6 or row["value"] == pytest.approx(row["theirs"], rel=1e-6)
+
+
+# ---- everything against everybody ----
+
+
+def test_the_expression_by_hand_is_its_slope(whole: ModuleType) -> None:
+    """The chain rule as it is written out, against complex steps, on NumPy and on floats."""
+    at = (0.3, 1.2)
+    value, slopes = whole.expression_by_hand(at, ())
+    for f in (np, math):
+        found = whole.step_by_hand(at, (), f)
+        assert found[0] == pytest.approx(value, rel=1e-14)
+        assert found[1] == pytest.approx(slopes, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["scalar", "100 x 2", "Jacobian"])
+def test_ours_compiled_is_a_contender(whole: ModuleType, name: str) -> None:
+    """It enters, agrees, and is timed; the fastest stands first."""
+    title = next(title for title in whole.WORKLOADS if name in title)
+    work = whole.WORKLOADS[title](title)
+    enter = whole.higher if isinstance(work, whole.Higher) else whole.ours_compiled
+    entered = list(whole.agreeing(enter(work), whole.expected_of(work)))
+    assert whole.COMPILED in [one.name for one in entered]
+
+
+def test_a_contender_with_another_gradient_is_left_out(
+    whole: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And it is said who."""
+    wrong = whole.Contender("wrong", lambda: [1.0, 2.1], {"step": lambda _: None})
+    assert not list(whole.agreeing([wrong], [1.0, 2.0]))
+    assert "wrong gives another gradient" in capsys.readouterr().err

@@ -34,6 +34,10 @@ HUGE_AMONG_ZEROS = np.append(np.zeros(17), 1e200)  # so many results are weighed
         (tn.ops.sinc, (3e17,)),  # waves that are shorter than the rounding of x
         (tn.ops.inverse_power, (HUGE_AMONG_ZEROS[::-1], 1e-200 + HUGE_AMONG_ZEROS)),
         (tn.ops.inverse_power, (0.0, 1e-8)),
+        (
+            tn.ops.inverse_power,
+            (-1e-200, np.array([-1e-200, 0.0, 1e-200] + [1.0] * 15)),
+        ),  # inf - inf
         (tn.ops.direction, (0.0, 1e-8)),
         (tn.ops.divide, (0.0, 1e200)),
         (tn.ops.beta_contrast, (1e200, 1.0)),

@@ -53,8 +53,8 @@ def test_alone_it_says_what_there_is(capsys, arguments):
     out = printed(capsys, *arguments)
     named = [line.split()[0] for line in out.splitlines() if line.startswith("  ")]
     assert named == list(cli.COMMANDS) == [
-        "guess", "nudge", "learn", "sweep", "predict", "tour", "losses", "explain", "step", "draw",
-        "doctor", "why", "check", "code",
+        "guess", "nudge", "learn", "train", "sweep", "predict", "inspect", "tour", "losses",
+        "explain", "step", "draw", "doctor", "why", "check", "code",
     ]  # fmt: skip
     assert "learn --alpha 0.001" in out
 
@@ -198,7 +198,10 @@ def test_extreme_numbers_are_told_not_thrown(folder, capsys, arguments):
         ("nudge --step 1 --proportional 0.1", "not allowed with argument --step"),
         ("sweep --w0 1", "--w0 got 1 number"),
         ("predict none.json data.csv", "none.json cannot be read"),
-        ("predict data.csv data.csv", "data.csv does not hold a neuron: it is not JSON."),
+        (
+            "predict data.csv data.csv",
+            "data.csv was not written by this package: it is no archive.",
+        ),
     ],
 )
 def test_a_mistake_is_explained_on_stderr(folder, capsys, typed, says):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tinygrad_neuron as tn
-from tinygrad_neuron import Value, arrays as tn_arrays, losses, nn
-from tinygrad_neuron.errors import LossError, UnsupportedError
+from tinygrad_neuron import Value, arrays as tn_arrays, cluster, losses, nn
+from tinygrad_neuron.errors import LossError, PartitionError, UnsupportedError
 from tinygrad_neuron.losses.checking import example
 from tinygrad_neuron.losses.registry import LOSSES
 
@@ -217,7 +217,131 @@ def test_rows_may_be_ignored_and_classes_weighted():
         assert float(np.asarray(mine)) == pytest.approx(float(theirs), rel=1e-12)
 
 
+# ------------------------------------------------------------------------- by partition
+
+STEP = {"w": np.array([0.3, -0.2, 0.1]), "b": 0.5}
+
+
+def surprise(p, x, y):
+    """The loss of the same neuron, of parameters in a container."""
+    return logistic(p["w"], p["b"], x, y)
+
+
+def total(p, x, y):
+    """The sum of its losses, not their mean."""
+    return surprise(p, x, y) * float(len(y))
+
+
+@pytest.mark.parametrize(("loss", "reduction"), [(surprise, "mean"), (total, "sum")])
+def test_a_step_over_partitions_is_the_step_over_all(loss, reduction):
+    """Value and gradient of unequal partitions are NumPy's on the whole, from one pass."""
+    data = Counted(X)
+    step = cluster.value_and_grad(loss, reduction=reduction)
+    value, gradient = step(STEP, data.array, lazy(LABELS))
+    assert data.passes == 1
+    wanted, slopes = tn.value_and_grad(loss)(STEP, X, LABELS)
+    assert value.item() == pytest.approx(wanted.item(), rel=1e-12)
+    np.testing.assert_allclose(gradient["w"].data, slopes["w"].data, rtol=1e-12)
+    assert gradient["b"].item() == pytest.approx(slopes["b"].item(), rel=1e-12)
+
+
+def test_a_partition_is_cut_into_pieces_that_a_cache_holds(monkeypatch):
+    """The sums do not depend on the cuts, but for rounding; pieces differ by one row at most."""
+    whole = cluster.value_and_grad(surprise)(STEP, lazy(X), lazy(LABELS))
+    monkeypatch.setattr(cluster, "PIECE", 100)
+    assert np.ptp(np.diff(cluster._edges(300, 1200))) <= 1
+    pieces = cluster.value_and_grad(surprise)(STEP, lazy(X), lazy(LABELS))
+    np.testing.assert_allclose(pieces[1]["w"].data, whole[1]["w"].data, rtol=1e-12)
+
+
+def test_every_scheduler_gives_the_same_bits():
+    """The sums are added by the partitions' numbers, and not as they come in."""
+    found = set()
+    for scheduler in ("synchronous", "threads", "threads"):
+        with dask.config.set(scheduler=scheduler):
+            value, g = cluster.value_and_grad(surprise)(STEP, lazy(X, 70), lazy(LABELS, 70))
+        found.add((value.item(), g["w"].data.tobytes(), g["b"].item()))
+    assert len(found) == 1
+
+
+def test_a_program_is_written_once(monkeypatch):
+    """Steps of the same shapes share it; of partitions of two lengths there are two."""
+    written = []
+    monkeypatch.setattr(cluster.Part, "_written", _noted(cluster.Part._written, written))
+    step = cluster.value_and_grad(surprise)
+    for scale in (1.0, 2.0, 3.0):
+        step({"w": scale * STEP["w"], "b": 0.5}, lazy(X), lazy(LABELS))
+    assert sorted({len(blocks[0]) for blocks in written}) == [50, 100, 150, 300]  # and halves
+    assert len(written) == 4
+
+
+def _noted(function, seen):
+    def noted(part, blocks):
+        seen.append(blocks)
+        return function(part, blocks)
+
+    return noted
+
+
+def test_a_loss_without_a_program_is_recorded_on_each_partition():
+    """What branches on numbers is no straight line, and still has a gradient."""
+
+    def branching(p, x, y):
+        z = x @ p["w"] + p["b"]
+        return tn.mean((z - y) ** 2 if float(np.sum(p["w"].data)) < 9.0 else z)
+
+    _, gradient = cluster.value_and_grad(branching)(STEP, lazy(X), lazy(LABELS))
+    _, wanted = tn.value_and_grad(branching)(STEP, X, LABELS)
+    np.testing.assert_allclose(gradient["w"].data, wanted["w"].data, rtol=1e-12)
+
+
+def test_rows_that_depend_on_each_other_are_noticed():
+    """A spread is no mean of what each row gives: its partitions would give another number."""
+    step = cluster.value_and_grad(lambda p, x, y: tn.std(x @ p["w"] - y))
+    with pytest.raises(PartitionError, match="from their two halves it would be"):
+        step(STEP, lazy(X), lazy(LABELS))
+
+
+def test_partitions_must_match():
+    """Rows that belong together lie in one partition; what is in memory has none."""
+    step = cluster.value_and_grad(surprise)
+    with pytest.raises(PartitionError, match="partitions of 300, 300, 300, 100 rows, another one"):
+        step(STEP, lazy(X), lazy(LABELS, 500))
+    with pytest.raises(PartitionError, match="these are of numpy"):
+        step(STEP, X, LABELS)
+    with pytest.raises(PartitionError, match="reduction is 'none'"):
+        cluster.value_and_grad(surprise, reduction="none")
+
+
 # --------------------------------------------------------------------------------- limits
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda f, w: tn.jacobian(f)(w),
+        lambda f, w: tn.vmap(lambda x: x * 2.0)(lazy(X)),
+        lambda f, w: tn.hessian(lambda w: tn.mean(f(w) ** 2))(w),
+    ],
+)
+def test_batches_are_of_arrays_in_memory(ask):
+    """Where many runs share an array, one that is not in memory is refused by name."""
+    with pytest.raises(UnsupportedError, match="of a batch met a dask"):
+        ask(lambda w: tn.tanh(lazy(X) @ w), np.zeros(3))
+
+
+def test_a_program_is_of_arrays_in_memory():
+    """What runs on each partition is traced on one of them."""
+    with pytest.raises(tn.errors.TraceError, match=r"cluster\.value_and_grad"):
+        tn.program_of(lambda x: tn.sum(x))(lazy(X))
+
+
+def test_checkpoints_do_not_look_at_lazy_numbers():
+    """A segment is computed again without a pass over the data to compare it."""
+    data = Counted(X)
+    w = Value(np.ones(3))
+    tn.mean(tn.checkpoint(lambda x: tn.tanh(x @ w))(data.array)).backward()
+    assert data.passes == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, cluster
+from tinygrad_neuron.cli import main
 
 da = pytest.importorskip("dask.array", reason="needs the extra `cluster`: dask")
 dask = pytest.importorskip("dask")
@@ -75,6 +76,38 @@ def test_a_killed_worker_changes_nothing(workers, tmp_path):
         alone = bits(step, *data())
     assert bits(step, *data(flag)) == alone
     assert os.path.exists(flag), "nobody was killed"
+
+
+def test_a_fit_on_workers_survives_a_killed_one(workers, tmp_path):
+    """Full-batch descent on two processes, one of them killed, ends where this process ends."""
+    weights = []
+    for flag in (str(tmp_path / "killed"), ""):
+        neuron = tn.Neuron(COLUMNS, nonlin=False, rng=0)
+        with dask.config.set(**({} if flag else {"scheduler": "synchronous"})):
+            tn.fit(neuron, data(flag), loss="binary_cross_entropy", batch_size=None, epochs=3)
+        weights.append(np.array(neuron.w.data))
+    np.testing.assert_allclose(*weights, rtol=1e-12)
+    assert os.path.exists(tmp_path / "killed")
+
+
+def test_the_command_learns_on_the_workers(workers, tmp_path, capsys):
+    """`train 'part-*.csv' --scheduler tcp://...` finds the weights that it finds without."""
+    for k in range(3):
+        rows = np.random.default_rng(k).normal(size=(40, 3))
+        np.savetxt(tmp_path / f"part-{k}.csv", rows, delimiter=",", header="a,b,y", comments="")
+    saved = []
+    for more in ([], ["--scheduler", workers.scheduler.address]):
+        path = tmp_path / f"model{len(more)}.npz"
+        with dask.config.set(**({} if more else {"scheduler": "synchronous"})):
+            told = main(
+                ["train", str(tmp_path / "part-*.csv"), "--target", "y", "--hidden", "--epochs",
+                 "5", "--validation", "0", "--all-rows", "--save", str(path), *more]
+            )  # fmt: skip
+        assert told == 0
+        saved.append(tn.tables.load(path).state())
+    assert "120 rows" in capsys.readouterr().out
+    for name, theirs in saved[0].items():
+        np.testing.assert_allclose(saved[1][name], theirs, rtol=1e-10, atol=1e-14)
 
 
 def test_backward_through_dask_runs_on_workers(workers):

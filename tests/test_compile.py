@@ -11,6 +11,7 @@ from test_program_source import PAIRS, assert_same_bits, expressions
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, errors, value_and_grad
 from tinygrad_neuron.containers import leaves
+from tinygrad_neuron.program import stages
 
 RNG = np.random.default_rng(1492)
 X, Y = RNG.normal(size=(7, 2)), RNG.normal(size=7)
@@ -127,6 +128,14 @@ def test_no_warning_and_infinite_slopes_excused():
 
 
 # ------------------------------------------------------------------------ large arrays
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_regions():
+    """Regions already of two blocks, so that the tests need no larger arrays."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "WORTH", 2 * stages.BLOCK)
+        yield
 
 
 def elementwise(x, y):
@@ -428,3 +437,18 @@ def test_complex_numbers():
     z = Value(0.5 - 1.0j)
     ours = gradients(lambda: tn.compile(f)(z), [z])
     assert_close(ours, gradients(lambda: f(z), [z]))
+
+
+# ------------------------------------------------------------------------ other backends
+
+
+def test_machine_code():
+    """By the name of the backend: the same numbers, for plain arguments and for a model."""
+    pytest.importorskip("numba")
+    both = value_and_grad(linear)
+    assert_close(tn.compile(both, backend="native")(np.ones(2), X, Y), both(np.ones(2), X, Y))
+    w = Value([1.0, -2.0])
+    loss = tn.compile(lambda x, y: linear(w, x, y), backend="native")
+    assert_close(gradients(lambda: loss(X, Y), [w]), gradients(lambda: linear(w, X, Y), [w]))
+    with pytest.raises(errors.UnsupportedError, match="threads=2"):
+        tn.compile(linear, backend="native", threads=2)

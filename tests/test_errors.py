@@ -168,6 +168,10 @@ def chance_inside_a_checkpoint():
     noisy(Value(2.0)).backward()
 
 
+def a_step_over_data_in_memory():
+    cluster.value_and_grad(lambda w, x: tn.mean(x @ w))(np.ones(3), np.ones((4, 3)))
+
+
 def inputs_that_lie_down():
     tn.fit(tn.Neuron(3), (np.ones((3, 5)), np.ones(5)))
 
@@ -365,6 +369,13 @@ MISTAKES = [
         {"primitive": "wave"},
     ),
     (check_of_nothing_that_moves, errors.CheckInputError, TypeError, ["float", "2.0"], None),
+    (
+        a_step_over_data_in_memory,
+        errors.PartitionError,
+        ValueError,
+        ["Dask arrays", "numpy", "da.from_array"],
+        None,
+    ),
     (
         inputs_that_lie_down,
         errors.TrainingDataError,

@@ -68,6 +68,11 @@ def test_it_is_the_loop_that_one_would_write():
     """Batch by batch, the same bits as the four lines."""
     mine, theirs = network(), network()
     tn.fit(mine, (X, Y), alpha=0.02, epochs=3, batch_size=16, seed=7)
+    made = network()
+    tn.fit(
+        made, (X, Y), optimizer=optim.Adam(made.parameters(), 0.02), epochs=3, batch_size=16, seed=7
+    )
+    assert bits(made) == bits(mine)
     optimiser = optim.Adam(theirs.parameters(), 0.02)
     for epoch in range(3):
         for x, y in Rows(X, Y, 16, 7).batches(epoch):
@@ -336,25 +341,27 @@ def test_an_interruption_keeps_whole_updates(where):
 
 
 @pytest.mark.parametrize("moved", [0, 1, 3])
-def test_an_impatient_interruption_takes_the_step_back(moved):
-    """In the middle of the optimiser's step: all parameters are where they were before it."""
+def test_an_impatient_interruption_takes_the_step_back(tmp_path, moved):
+    """In the middle of the optimiser's step: weights and memories are those from before it."""
 
     class Torn(optim.Adam):
         def move(self, gradient, memory=None):
-            if self.steps == 4 and self.memory[moved] is not None and len(calls) == moved:
+            calls.append(self.steps)
+            if impatient and calls.count(4) == moved + 1:
                 raise KeyboardInterrupt
-            calls[:] = [*calls, 1] if self.steps == 4 else []
             return super().move(gradient, memory)
 
-    calls = []
-    model = MLP(3, [4, 1], rng=0)
-    history = tn.fit(
-        model, (X, Y), batch_size=None, optimizer=lambda parameters: Torn(parameters, 0.01)
-    )
+    def train(**settings_):
+        model = MLP(3, [4, 1], rng=0)
+        made = {"optimizer": lambda parameters: Torn(parameters, 0.01), "batch_size": None}
+        return tn.fit(model, (X, Y), **made, **settings_), bits(model)
+
+    calls, impatient = [], True
+    history, torn = train(checkpoint=tmp_path / "run.npz")
     assert history.ending == "interrupted" and len(history.losses) == 4
-    twin = MLP(3, [4, 1], rng=0)
-    tn.fit(twin, (X, Y), batch_size=None, steps=4)
-    assert bits(model) == bits(twin)
+    impatient = False
+    assert torn == train(steps=4)[1]
+    assert train(steps=9, checkpoint=tmp_path / "run.npz")[1] == train(steps=9)[1]
 
 
 # -------------------------------------------------------------------------- checkpoints
@@ -392,6 +399,20 @@ def test_a_training_goes_on_bit_for_bit(
     whole = tn.fit(twin, (X, Y), steps=15, alpha=alpha(), **common)
     assert bits(model) == bits(twin)
     assert history.to_dict() == whole.to_dict()
+
+
+def test_a_plateau_goes_on_where_it_was(tmp_path):
+    """How long it has waited is part of the checkpoint: alpha falls when it would have fallen."""
+    alphas = []
+    for path, budgets in ((tmp_path / "run.npz", range(1, 13)), (None, (12,))):
+        alphas.append([])
+        for epochs in budgets:
+            tn.fit(
+                Neuron(3, rng=0), (X, Y), alpha=optim.Plateau(1.0, patience=1, factor=0.5),
+                epochs=epochs, checkpoint=path,
+                callbacks=[lambda look: alphas[-1].append(look.optimizer.alpha)],
+            )  # fmt: skip
+    assert alphas[0] == alphas[1] and len(set(alphas[0])) > 3
 
 
 KILLED = """
@@ -485,15 +506,14 @@ def test_a_checkpoint_that_is_none(tmp_path):
 
 
 def test_no_checkpoint_holds_a_nan(tmp_path):
-    """A training that is lost leaves the file from before."""
-    path = tmp_path / "run.npz"
+    """A step that leads to nan is taken back before it is written."""
+    path, w = tmp_path / "run.npz", Value([0.0, 0.0, 0.0], name="w")
     with pytest.raises(NonFiniteError):
         tn.fit(
-            MLP(3, [8, 1], rng=0), (X, Y), optimizer="gradient_descent", alpha=1e4, epochs=50,
-            checkpoint=path, checkpoint_every=1,
+            lambda x: x @ w, (X, Y), parameters=[w], checkpoint=path, checkpoint_every=1,
+            loss=lambda p, y: np.mean(p - y) + tn.sqrt(np.sum(w)),
         )  # fmt: skip
-    with np.load(path) as arrays:
-        assert all(np.isfinite(arrays[name]).all() for name in arrays.files if name[-1] in "wb")
+    assert not path.exists() and w.data.tolist() == [0.0, 0.0, 0.0]
 
 
 # ------------------------------------------------------------------------------ what is told
@@ -522,6 +542,13 @@ def test_learning_by_heart_is_said():
     assert "still falling" in History(columns | {"validation": [3, 2, 1]}, "budget").verdict
 
 
+def test_a_loss_that_rises_is_said():
+    """It may have far to go before it is lost."""
+    model = MLP(3, [8, 1], rng=0)
+    history = tn.fit(model, (X, Y), optimizer="gradient_descent", alpha=3.0, epochs=3)
+    assert history.losses[-1] > history.losses[0] and "smaller alpha" in history.verdict
+
+
 def test_a_descent_is_told_in_the_same_way():
     """One idea of a history: the lesson's, too, is columns, a table, JSON and a verdict."""
     w = Value(0.0)
@@ -529,6 +556,21 @@ def test_a_descent_is_told_in_the_same_way():
     assert history.losses[:2] == [9.0, 2.25]
     assert "converged" in str(history)
     assert json.loads(history.to_json())["columns"]["loss"] == history.losses
+
+
+def test_a_history_is_drawn():
+    """A line for each kind of loss, and one for each run of a sweep."""
+    pytest.importorskip("matplotlib")
+    history = tn.fit(MLP(3, [4, 1], rng=0), (X, Y), epochs=5, validation=0.2)
+    lines = history.plot().axes[0].get_lines()
+    drawn = [line.get_ydata().tolist() for line in lines[:2]]
+    assert drawn == [list(history.columns[name]) for name in ("loss", "validation")]
+    found = tn.sweep(
+        lambda alpha: tn.fit(Neuron(3, rng=0), (X, Y), alpha=alpha, epochs=5),
+        {"alpha": [0.1, 0.01]},
+    )
+    assert len(found.plot().axes[0].get_lines()) >= 2
+    assert "<table" in history._repr_html_()
 
 
 def test_a_bar_shows_loss_and_speed(capsys):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # and inside a folder (ops, lesson) from its neighbours as long as no circle closes
 LAYERS = (
     {"errors"},
-    {"arrays", "containers", "literals", "showing", "text"},
+    {"arrays", "containers", "literals", "modes", "showing", "text"},
     {"graph"},
     {"ops", "floats"},
     {"fft", "linalg", "checkpointing", "hooks"},
@@ -30,6 +30,7 @@ LAYERS = (
     {"course", "micrograd", "saving"},
     {"train"},
     {"fitting"},
+    {"sweeping"},
     {"estimators"},
     {"lesson"},
     {"tables"},

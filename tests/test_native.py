@@ -1,8 +1,10 @@
 """Programs as machine code give the numbers of the programs, to a few units in the last place."""
 
+import importlib.util
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import calls
 import numpy as np
@@ -16,8 +18,8 @@ from tinygrad_neuron import losses, program_of, value_and_grad
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.losses.description import example
 from tinygrad_neuron.ops import PRIMITIVES
-from tinygrad_neuron.program import descend, optimised, repeated
-from tinygrad_neuron.program.native import Compiled
+from tinygrad_neuron.program import descend, descent, optimised, repeated
+from tinygrad_neuron.program.native import Compiled, building
 from tinygrad_neuron.program.native.looping import Loop, loop_of
 from tinygrad_neuron.program.native.writing import Piece
 
@@ -216,6 +218,28 @@ def test_arrays_that_must_not_be_written_and_that_are_no_block():
         assert_close(code.run(x), np.tanh(X) * 2.0)
 
 
+def test_several_threads_at_once():
+    """Eight threads compile it, and each has its own numbers."""
+    code = compiled(value_and_grad(wave), X, Y[:, None])
+    inputs = [X * (k + 1) / 8 for k in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda x: code.run(x, Y[:, None]), inputs))
+    for x, answer in zip(inputs, answers, strict=True):
+        assert_close(answer, code.program.run(x, Y[:, None]))
+
+
+@pytest.mark.parametrize(("library", "name"), [("numba", "Numba"), ("scipy", "SciPy")])
+def test_what_is_missing_is_named(monkeypatch, library, name):
+    """With the extra that brings it; a loop is NumPy's then."""
+    found = importlib.util.find_spec
+    gone = {"find_spec": lambda x: None if x == library else found(x)}
+    monkeypatch.setattr(building.importlib.util, "find_spec", gone["find_spec"])
+    monkeypatch.setattr(descent, "find_spec", gone["find_spec"])
+    with pytest.raises(tn.errors.MissingExtraError, match=name):
+        compiled(np.sin, 1.0)
+    assert descend(lambda w: w * w, 1.0, alpha=0.25, steps=2).state == 0.25
+
+
 # ---------------------------------------------------------------------------- whole loops
 
 
@@ -286,6 +310,57 @@ def test_a_loop_goes_on_where_a_nan_is_excused():
     assert not course.stopped and np.isfinite(course.state).all()
 
 
+def test_a_nan_in_a_slope_is_excused_by_the_program():
+    """sqrt has an infinite slope at 0, where nothing is owed: compiled or not, a step is made."""
+
+    def loss(weights):
+        w, b = weights
+        return np.sum(np.sqrt(w) * np.array([0.0, 1.0])) + b * b
+
+    course = both(loss, (np.array([0.0, 4.0]), 1.0), alpha=0.1, steps=3)
+    assert len(course.losses) == 3 and course.state[0][0] == 0.0
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_rows_of_a_loss_of_plain_numbers(native):
+    """A neuron written number by number is the neuron written with arrays."""
+
+    def one(params, x, y):
+        (u, v), b = params
+        return tn.softplus(-y * np.tanh(u * x[0] + v * x[1] + b))
+
+    def whole(params, x, y):
+        return np.mean(tn.softplus(-y * np.tanh(x @ params[0] + params[1])))
+
+    table = X[:30, :2]
+    settings = {"alpha": 0.5, "steps": 10, "native": native}
+    ours = descend(one, ([0.1, 0.2], 0.3), rows=(table, Y[:30]), **settings)
+    theirs = descend(whole, (np.array([0.1, 0.2]), 0.3), table, Y[:30], **settings)
+    np.testing.assert_allclose(ours.losses, theirs.losses, rtol=1e-13)
+    np.testing.assert_allclose([*ours.state[0]], theirs.state[0], rtol=1e-13)
+
+
+def test_rows_of_arrays_are_refused():
+    """They have axes for that."""
+    with pytest.raises(tn.errors.UnsupportedError, match="of one row has"):
+        descend(lambda w, x: np.sum(w * np.ones(2) * x), 1.0, rows=(Y,), alpha=0.1, steps=1)
+
+
+def test_many_numbers_over_rows():
+    """A hundred lines in one loop."""
+
+    def deep(w, x):
+        h = x
+        for k in range(20):
+            h = np.tanh(w * h + 0.1 * k) + x
+        return h * h
+
+    settings = {"alpha": 0.01, "steps": 3, "rows": (Y[:7] * 0.3,)}
+    ours, theirs = (descend(deep, 0.5, native=x, **settings) for x in (True, False))
+    np.testing.assert_allclose(ours.losses, theirs.losses, rtol=1e-12)
+    assert ours.state == pytest.approx(theirs.state, rel=1e-12)
+
+
 def test_momentum_is_a_state_as_well():
     """Any recipe is a step that gives back what it wants to remember."""
 
@@ -322,7 +397,7 @@ SCRIPT = """
 import sys, time
 import numpy as np
 from tinygrad_neuron import program_of
-from tinygrad_neuron.program.native import Compiled
+from tinygrad_neuron.program.native import Compiled, building
 code = Compiled(program_of(lambda x: np.sum(np.tanh(x) * 0.25))(np.ones(10)))
 print(code.run(np.ones(10)))
 function = code.steps[0][1]

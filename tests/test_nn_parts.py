@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, nn, no_grad
-from tinygrad_neuron.errors import ImmutableError, LayerError, StateError
+from tinygrad_neuron.errors import ImmutableError, LayerError, StateError, TraceError
 
 TORCH = json.loads(torch_figures.FILE.read_text())["layers"]
 ROWS = np.random.default_rng(3).normal(1.0, 2.0, (6, 3))
@@ -48,8 +48,8 @@ NAMES = [
     "drop.rng",
     "norm.w",
     "norm.b",
-    "norm.mean",
-    "norm.variance",
+    "norm.mean.value",
+    "norm.variance.value",
 ]
 
 
@@ -72,7 +72,11 @@ def test_parameters_come_in_the_order_of_attributes_and_containers():
     """Each once, under the name a person would type to reach it."""
     block = Block()
     assert list(block.state()) == NAMES
-    learnt = [n for n in NAMES if n not in ("counts", "drop.rng", "norm.mean", "norm.variance")]
+    learnt = [
+        n
+        for n in NAMES
+        if n not in ("counts", "drop.rng", "norm.mean.value", "norm.variance.value")
+    ]
     for name, p in zip(learnt, block.parameters(), strict=True):
         assert eval(f"block.{name}") is p
 
@@ -95,6 +99,51 @@ def test_the_order_does_not_depend_on_hashes():
         for seed in ("0", "1")
     }
     assert len(said) == 1
+
+
+LEAVES = st.one_of(
+    st.builds(lambda x: Value(x), st.floats(-1, 1)),
+    st.builds(nn.Kept, st.floats(-1, 1)),
+    st.builds(lambda n: np.arange(float(n)), st.integers(0, 3)),
+    st.builds(np.random.default_rng, st.integers(0, 9)),
+    st.none() | st.text(max_size=3) | st.integers(),
+)
+KEYS = st.text(max_size=3) | st.integers()
+
+
+def holding(parts):
+    """A module with these attributes."""
+    module = nn.Module()
+    vars(module).update(parts)
+    return module
+
+
+TREES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(KEYS, inner, max_size=3)
+        | st.dictionaries(st.from_regex("[a-z]{1,3}", fullmatch=True), inner).map(holding)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["w", "deep", "also"]), TREES))
+def test_a_name_leads_to_what_it_names(tree):
+    """In whatever modules and containers it is kept; and loading a state changes no bit."""
+    model = holding(tree)
+    state = model.state()
+    for name, array in state.items():
+        kept = eval(f"model.{name}", {"model": model})
+        assert isinstance(kept, Value | np.ndarray | np.random.Generator)
+        if isinstance(kept, Value):
+            np.testing.assert_array_equal(kept.data, array)
+            kept.data += 1.0
+    model.load(state)
+    for name, array in model.state().items():
+        np.testing.assert_array_equal(array, state[name])
 
 
 def test_dataclasses_and_cycles_are_walked():
@@ -184,7 +233,7 @@ def test_every_generator_of_numpy_can_be_kept(kind):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda s: s.pop("norm.mean"), r"missing: norm\.mean"),
+        (lambda s: s.pop("norm.mean.value"), r"missing: norm\.mean"),
         (lambda s: s.update(w=np.ones(2)), r"not in the model: w\)"),
         (lambda s: s.update({"scale": np.ones(1)}), r"scale has shape \(\), float64; .*\(1,\)"),
         (lambda s: s.update({"first.w": np.ones((4, 3), int)}), r"first\.w .* int64"),
@@ -301,6 +350,38 @@ def test_a_dropout_inside_a_checkpoint_is_refused_or_right():
         y.sum().backward()
 
 
+def test_what_trains_is_no_program():
+    """It draws numbers or moves running means; what predicts does neither."""
+    for part in (nn.BatchNorm(3), nn.Dropout(0.5, rng=0)):
+        before = part.state()
+        with nn.training(), pytest.raises(TraceError):
+            tn.program_of(part)(ROWS)
+        if isinstance(part, nn.BatchNorm):
+            np.testing.assert_array_equal(part.mean.value.data, before["mean.value"])
+    dropped = tn.program_of(nn.Dropout(0.5, rng=0))(ROWS)
+    np.testing.assert_array_equal(dropped.run(ROWS + 1.0), ROWS + 1.0)
+
+
+def test_a_compiled_model_knows_whether_it_trains():
+    """Compiled for predicting, it reads the running means anew; it is not used for training."""
+    norm = nn.BatchNorm(3)
+    compiled = tn.compile(lambda x: (norm(x) ** 2).sum())
+    for _ in range(3):
+        with tn.no_grad():
+            assert compiled(ROWS).item() == pytest.approx((norm(ROWS) ** 2).sum().item(), rel=1e-12)
+        with nn.training():
+            norm(ROWS)
+            with pytest.raises(TraceError, match="running means while it trains"):
+                compiled(ROWS)
+
+    doubled = tn.compile(lambda x: 2.0 * x if nn.in_training() else x)
+    for _ in range(2):
+        with nn.training():
+            assert doubled(3.0) == 6.0
+        assert doubled(3.0) == 3.0
+    assert len(doubled.traces) == 2
+
+
 # ------------------------------------------------------------------------------ norms, rows
 
 
@@ -329,11 +410,11 @@ def test_running_means_approach_those_of_the_batches():
         for _ in range(5):
             norm(ROWS.reshape(2, 3, 3))
     left = 0.8**5
-    np.testing.assert_allclose(norm.mean, (1 - left) * ROWS.mean(0), rtol=1e-13)
+    np.testing.assert_allclose(norm.mean.value.data, (1 - left) * ROWS.mean(0), rtol=1e-13)
     wanted = left + (1 - left) * ROWS.var(0, ddof=1)
-    np.testing.assert_allclose(norm.variance, wanted, rtol=1e-13)
+    np.testing.assert_allclose(norm.variance.value.data, wanted, rtol=1e-13)
     y = norm(ROWS[:1]).data
-    kept = (ROWS[:1] - norm.mean) / np.sqrt(norm.variance + 1e-5)
+    kept = (ROWS[:1] - norm.mean.value.data) / np.sqrt(norm.variance.value.data + 1e-5)
     np.testing.assert_allclose(y, kept, rtol=1e-13)
 
 
@@ -347,8 +428,8 @@ def test_norms_agree_with_pytorch(part):
     with nn.training():
         y = norm(x)
     if part == "batch_norm":
-        np.testing.assert_allclose(norm.mean, TORCH[part]["mean"], rtol=1e-12)
-        np.testing.assert_allclose(norm.variance, TORCH[part]["variance"], rtol=1e-12)
+        np.testing.assert_allclose(norm.mean.value.data, TORCH[part]["mean"], rtol=1e-12)
+        np.testing.assert_allclose(norm.variance.value.data, TORCH[part]["variance"], rtol=1e-12)
     if part == "batch_norm_after":
         y = norm(x)
     y.backward(g)
@@ -529,7 +610,7 @@ def test_one_row_has_no_spread_to_train_on():
     norm = nn.BatchNorm(3)
     with nn.training(), pytest.raises(LayerError, match="1 row to train on"):
         norm(ROWS[:1])
-    np.testing.assert_array_equal(norm.mean, 0.0)
+    np.testing.assert_array_equal(norm.mean.value.data, 0.0)
     assert norm(ROWS[:1]).shape == (1, 3)
 
 

@@ -138,6 +138,10 @@ def test_a_move_is_a_pure_function(kind, gradient):
         assert json.dumps(memory, default=np.ndarray.tolist) == kept[0]
         np.testing.assert_array_equal(g, kept[1])
         memory = first[1]
+        told = json.dumps(memory, default=np.ndarray.tolist)
+        g += 1.0  # whoever owns the gradient may go on writing on it
+        first[0][...] = 7.0
+        assert json.dumps(memory, default=np.ndarray.tolist) == told
     assert optimiser.memory == [None]
 
 
@@ -203,14 +207,17 @@ def test_memories_of_ones_own_are_kept_too():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda s: s.pop("steps"), "steps"),
-        (lambda s: s.pop("memory[1].mean"), r"memory\[1\]\.mean"),
+        (lambda s: s.pop("steps"), r"lacks steps\."),
+        (lambda s: s.pop("memory[1].mean"), r"lacks memory\[1\]\.mean\."),
+        (lambda s: s.update(alpha=np.ones(2)), "alpha is not one number"),
+        (lambda s: s.update(alpha=np.array("0.1")), "alpha is not one number"),
+        (lambda s: s.update({"memory[0].mean": np.array(["a", "b"])}), r"mean has shape .*<U1"),
         (lambda s: s.pop("memory[0].mean"), "same for every parameter"),
         (lambda s: s.update({"memory[2].mean": np.ones(2)}), r"memory\[2\]\.mean is not"),
         (lambda s: s.update({"momentum": np.ones(2)}), "momentum is not"),
         (
             lambda s: s.update({"memory[0].mean": np.ones(5)}),
-            r"memory\[0\]\.mean has shape \(5,\), and its parameter \(2,\)",
+            r"memory\[0\]\.mean has shape \(5,\), float64, and its parameter \(2,\)",
         ),
     ],
 )
@@ -267,6 +274,8 @@ def test_a_plateau_as_pytorch_sees_it():
     restored = optim.Plateau(0.3, factor=0.5, patience=2)
     restored.load(other.state())
     assert [restored(loss) for loss in torch_figures.LOSSES[6:]] == told[6:]
+    with pytest.raises(errors.StateError, match="alpha, least, waited; this has alpha"):
+        restored.load({"alpha": 0.1})
 
 
 def test_a_plateau_has_a_least_alpha_and_knows_losses_below_zero():

@@ -11,11 +11,19 @@ from tinygrad_neuron import losses, program_of, value_and_grad
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.ops import PRIMITIVES
 from tinygrad_neuron.program import optimised, stages
-from tinygrad_neuron.program.calls import Text
 from tinygrad_neuron.program.running import runner
+from tinygrad_neuron.program.text import Text
 
 FEW = settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
 WITH_RULES = [p for p in PRIMITIVES if p.name not in RULES_THAT_LOOK]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_regions():
+    """Regions already of two blocks, so that the tests need no larger arrays."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "WORTH", 2 * stages.BLOCK)
+        yield
 
 
 def assert_runs_alike(program, inputs, rtol=1e-12):

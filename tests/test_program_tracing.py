@@ -5,12 +5,16 @@ import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import calls
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+from test_program_source import RULES_THAT_LOOK
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value, errors, program_of, value_and_grad
 from tinygrad_neuron.containers import leaves
+from tinygrad_neuron.ops import PRIMITIVES
 
 X = np.array([[1.0, 2.0], [3.0, 1.0], [0.0, 4.0]])
 W = np.array([0.5, -0.5])
@@ -274,7 +278,7 @@ def test_whole_numbers_become_floats():
 
 
 def test_any_function_of_functions_can_be_traced():
-    """Jacobians, Hessians, products with them, and a vmap, which becomes a loop written out."""
+    """Jacobians, Hessians, products with them, and a vmap, which becomes a few lines of arrays."""
     x, t = np.array([1.0, 2.0]), np.array([1.0, -1.0])
 
     def f(x):
@@ -348,3 +352,52 @@ def test_a_trace_leaves_nothing_behind():
     finally:
         sys.setprofile(None)
     assert w.gradient is None
+
+
+# ------------------------------------------------------------------ many at once
+
+SMALL = settings(max_examples=2, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.mark.parametrize(
+    "primitive", [p for p in PRIMITIVES if p.name not in RULES_THAT_LOOK], ids=str
+)
+@SMALL
+@given(st.data())
+def test_every_jacobian_is_traced_as_a_batch(primitive, data):
+    """The program of all rows at once gives the rows that the sweep gives; so does a vmap's."""
+    call = data.draw(calls.of(primitive))
+    y = np.asarray(primitive(*call.inputs, **call.settings))
+    if y.dtype.kind != "f" or not call.varying or not 0 < y.size < 20:
+        return
+    i = call.varying[0]
+    x = np.asarray(call.inputs[i])
+
+    def f(x):
+        inputs = [x if k == i else other for k, other in enumerate(call.inputs)]
+        return primitive(*inputs, **call.settings)
+
+    many = np.stack([x, x])
+    for g, at in ((tn.jacobian(f), x), (tn.vmap(f), many), (tn.jacobian(tn.vmap(f)), many)):
+        ours, theirs = program_of(g)(at).run(at), g(at)
+        theirs = np.asarray(theirs.data if isinstance(theirs, Value) else theirs)
+        scale = np.abs(theirs[np.isfinite(theirs)]).max(initial=0.0)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14 * scale)
+
+
+def test_a_batch_is_a_few_lines():
+    """A Hessian of thirty rows is no longer than one of three, and runs at other numbers."""
+
+    def valley(x):
+        return (100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2).sum()
+
+    few, many = (program_of(tn.hessian(valley))(np.ones(n)) for n in (3, 30))
+    assert len(few) == len(many) < 50
+    x = np.linspace(-1.0, 1.0, 30)
+    np.testing.assert_allclose(many.run(x), tn.hessian(valley)(x).data, rtol=1e-13)
+
+
+def test_a_branch_inside_a_traced_batch_is_refused():
+    """Each row has a number of its own, and each run another."""
+    with pytest.raises(errors.LeftGraphError):
+        program_of(tn.vmap(lambda x: x if x > 0 else -x))(np.ones(3))

@@ -131,6 +131,14 @@ def test_screens_fit_their_width(width):
     assert len([line for line in lines if line[:3].strip().isdecimal()]) == 6
 
 
+def test_a_gradient_of_0_names_the_factor_that_is_0(capsys):
+    """A path is there, and relu is flat at -345.133; without one nothing is said."""
+    out = printed(capsys, "explain", "(relu(w*x + b) - y)**2", "w=-1", "x=345.133", "b=0", "y=2")
+    assert "dJ/dw is exactly 0 although there is a path" in out
+    assert "the local derivative of relu at z = -345.133 is 0." in out
+    assert "although" not in printed(capsys, "explain", "(w*x - y)**2", "w=1", "x=3", "y=2")
+
+
 def test_matrices_are_told_by_their_share():
     """`X.T @ upstream`: there is no local derivative to multiply by."""
     X, W = Value(np.ones((4, 3)), name="X"), Value(np.ones((3, 2)), name="W")

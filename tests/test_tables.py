@@ -217,6 +217,7 @@ def test_numbers_by_another_loss(loss):
     """The relation is learnt to a small part of its spread, in the units of the table."""
     trained = train(TREES, "height", loss=loss, hidden=(), epochs=400, alpha=0.05)
     assert trained.quality["root_mean_square_error"] < 0.05
+    assert np.allclose(trained.model.predict(TREES), HEIGHT, rtol=0, atol=0.5)
     assert trained.quality["spread_of_target"] == pytest.approx(3.5, rel=0.4)
 
 
@@ -288,6 +289,37 @@ def test_a_file_of_something_else(tmp_path):
         tables.load(tmp_path / "none.npz")
 
 
+def by_hand(table):
+    """The columns of TREES as a person would lay them out for an exported program."""
+    kinds = np.array(table["kind"])[:, None] == ["ash", "elm", "oak"]
+    return np.column_stack([table["age"], kinds.astype(float)])
+
+
+@pytest.mark.parametrize(
+    ("target", "loss"),
+    [("height", None), ("kind", None), ("oak", None), ("oak", "hinge")],
+)
+def test_an_exported_model_takes_the_numbers_of_the_table(tmp_path, target, loss):
+    """Unstandardised in, units or probabilities out; the columns stand at the top."""
+    table = {**TREES, "oak": np.where(KIND == "oak", "yes", 'no """ \\')}
+    inputs = ["age", "kind"] if target == "height" else ["age", "height"]
+    model = train(table, target, columns=inputs, loss=loss, **QUICK).model
+    path = tmp_path / "predict.py"
+    model.export(path)
+    scope = {}
+    exec(compile(path.read_text(), str(path), "exec"), scope)
+    x = by_hand(table) if target == "height" else np.column_stack([AGE, HEIGHT])
+    found = scope["predict"](x)
+    if target == "height":
+        assert np.allclose(found, model.predict(table), rtol=1e-12, atol=0)
+        assert "x[:, 3]: kind = oak" in scope["__doc__"]
+    elif loss == "hinge":
+        assert np.allclose(found, model.scores(table), rtol=1e-12, atol=1e-14)
+    else:
+        p = model.probabilities(table)
+        assert np.allclose(found, p if target == "kind" else p[:, 1], rtol=1e-12, atol=0)
+
+
 # ------------------------------------------------------------------------------ the commands
 
 
@@ -295,8 +327,8 @@ def test_train_predict_inspect(tmp_path, capsys):
     """One story: what train saves, predict and inspect read."""
     path, model = file(tmp_path), tmp_path / "model.npz"
     code, out, _ = run(capsys, "train", path, "--target", "height", "--hidden", 8, "--epochs", 30,
-                       "--save", model)  # fmt: skip
-    assert code == 0
+                       "--save", model, "--export", tmp_path / "predict.py")  # fmt: skip
+    assert code == 0 and "def predict(x):" in (tmp_path / "predict.py").read_text()
     assert "60 rows, height from age and kind" in out
     assert "held back are off by" in out and out.splitlines()[-1].startswith("Saved.")
     code, out, _ = run(capsys, "predict", model, path)

@@ -289,10 +289,12 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tinygrad_neuron import (
         check as check,
+        cluster as cluster,
         losses as losses,
         nn as nn,
         optim as optim,
         program as program,
+        tables as tables,
         views as views,
     )
     from tinygrad_neuron.check import (
@@ -310,6 +312,7 @@ if TYPE_CHECKING:
     from tinygrad_neuron.nonfinite import explain_nonfinite as explain_nonfinite
     from tinygrad_neuron.program import compile as compile, program_of as program_of
     from tinygrad_neuron.saving import export as export, load as load, save as save
+    from tinygrad_neuron.sweeping import sweep as sweep
     from tinygrad_neuron.views import trace_of as trace_of
     from tinygrad_neuron.views.lab import lab_of as lab_of
     from tinygrad_neuron.views.notebook import show as show, widget as widget
@@ -318,10 +321,12 @@ if TYPE_CHECKING:
 # What not everybody uses is imported when it is asked for: it takes longer than all the rest.
 _WHERE = {
     "check": "",
+    "cluster": "",
     "losses": "",
     "nn": "",
     "optim": "",
     "program": "",
+    "tables": "",
     "Layer": "nn",
     "MLP": "nn",
     "Neuron": "nn",
@@ -340,6 +345,7 @@ _WHERE = {
     "compile": "program",
     "program_of": "program",
     "save": "saving",
+    "sweep": "sweeping",
     "trace_of": "views",
     "teaching": "diagnosis",
     "LearningWarning": "diagnosis",

@@ -17,15 +17,19 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinygrad_neuron import ops
-from tinygrad_neuron.errors import LeftGraphError
-from tinygrad_neuron.graph import Array, Primitive, plain, primitive
+from tinygrad_neuron.arrays import is_foreign
+from tinygrad_neuron.backward import unless_idle
+from tinygrad_neuron.errors import LeftGraphError, UnsupportedError
+from tinygrad_neuron.graph import Array, Primitive, any_foreign, is_traced, plain, primitive
 from tinygrad_neuron.ops.indexing import is_basic
+from tinygrad_neuron.ops.shape import ndim_of, shape_of
 from tinygrad_neuron.value import Value
 
 Raw = list[Array]  # the data of the inputs, with the batch in front where there is one
 Moving = list[bool]  # where there is one
 Settings = dict[str, Any]
-Rule = Callable[[Primitive, Raw, Moving, Settings], Array]
+Call = Callable[..., Array]  # a primitive: its forward on data, all of it in a trace
+Rule = Callable[[Call, Raw, Moving, Settings], Array]
 
 _open: ContextVar[bool] = ContextVar("open", default=False)
 is_open = _open.get
@@ -58,9 +62,17 @@ class Batched(Value):
         cls, function: Primitive, inputs: Sequence[Array], raw: list[Array], settings: Any
     ) -> Array:
         """The primitive of each of the batch."""
+        if any_foreign(*raw):
+            raise _not_in_memory(function, next(filter(is_foreign, raw)))
         moving = [isinstance(x, Batched) for x in inputs]
-        rule = _elementwise if function.elementwise else RULES.get(function, _one_by_one)
-        return rule(function, raw, moving, dict(settings))
+        return _rule_of(function)(function.forward, raw, moving, dict(settings))
+
+    @classmethod
+    def in_a_trace(cls, function: Primitive, inputs: Sequence[Array], settings: Any) -> Array:
+        """The same where some of the inputs stand for all runs: recorded, batches as arrays."""
+        moving = [isinstance(x, Batched) for x in inputs]
+        raw = [_whole(x) if isinstance(x, Batched) else x for x in inputs]
+        return apart(_rule_of(function)(function, raw, moving, dict(settings)))
 
     def total(self) -> Value:
         """All of the batch added up: what an input is owed that each of them shared."""
@@ -83,6 +95,18 @@ class Batched(Value):
     item = tolist = backward = _refused
 
 
+class TracedBatch(Batched):
+    """A batch in a trace: `inputs` holds the one array that it is there."""
+
+    __slots__ = ()
+
+    traced: ClassVar[bool] = True
+
+
+def _whole(x: Value) -> Array:
+    return x.inputs[0] if isinstance(x, TracedBatch) else x._data
+
+
 @primitive(lambda g, y, x: apart(g), steep=False, holomorphic=True)
 def gathered(x: Array) -> Array:
     """A batch as one array: see `together`."""
@@ -97,39 +121,60 @@ def spread_out(x: Array) -> Array:
 
 def together(x: Value) -> Value:
     """A batch as one Value, with the batch as its first axis."""
+    if isinstance(x, TracedBatch):
+        return x.inputs[0]
     return Value.made(x._data, gathered, (x,))
 
 
 def apart(x: Array) -> Batched:
     """An array that nobody else writes, or a Value, as a batch of what is along its first axis."""
+    if is_traced(x):
+        return TracedBatch.made(x._data, spread_out, (x,))
+    if any_foreign(x):
+        raise _not_in_memory(spread_out, plain(x))
     return Batched.made(plain(x), spread_out, (x,) if isinstance(x, Value) else ())
+
+
+def _not_in_memory(function: Primitive, x: Array) -> UnsupportedError:
+    return UnsupportedError(
+        f"{function.name} of a batch met a {type(x).__module__} array of shape {x.shape}.",
+        why="vmap, jacobian and hessian put many runs into one array, which is one in memory.",
+        hint="hvp and vjp give products with a Jacobian or a Hessian, one sweep each",
+        function=function.name,
+    )
 
 
 # ------------------------------------------------------------- where the batch is, by primitive
 
 
-def _elementwise(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
-    return function.forward(*_aligned(raw, moving), **settings)
+def _elementwise(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    return call(*_aligned(raw, moving), **settings)
+
+
+def _rule_of(function: Primitive) -> Rule:
+    return _elementwise if function.elementwise else RULES.get(function, _one_by_one)
 
 
 def _aligned(raw: Raw, moving: Moving) -> Raw:
     """Axes are matched from the right: between the batch and a short shape go axes of length 1."""
-    ndim = max(np.ndim(x) - moves for x, moves in zip(raw, moving, strict=True))
+    ndim = max(ndim_of(x) - moves for x, moves in zip(raw, moving, strict=True))
     return [_padded(x, ndim) if moves else x for x, moves in zip(raw, moving, strict=True)]
 
 
 def _padded(x: Array, ndim: int) -> Array:
+    if ndim == x.ndim - 1:
+        return x
     return x.reshape(x.shape[:1] + (1,) * (ndim - x.ndim + 1) + x.shape[1:])
 
 
-def _one_by_one(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+def _one_by_one(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Array:
     def of(i: int) -> Array:
-        return function.forward(*_each(raw, moving, lambda x: x[i]), **settings)
+        return call(*_each(raw, moving, lambda x: x[i]), **settings)
 
     size = _size(raw, moving)
     if size:
-        return np.stack([of(i) for i in range(size)])
-    y = function.forward(*_each(raw, moving, _harmless), **settings)
+        return ops.stack([of(i) for i in range(size)])
+    y = call(*_each(raw, moving, _harmless), **settings)
     return np.zeros((0, *np.shape(y)), np.asarray(y).dtype)
 
 
@@ -147,15 +192,15 @@ def _each(raw: Raw, moving: Moving, part: Callable[[Array], Array]) -> Raw:
     return [part(x) if moves else x for x, moves in zip(raw, moving, strict=True)]
 
 
-def _matmul(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+def _matmul(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Array:
     """Stacks of matrices are what matmul takes; a vector takes part as a row, or as a column."""
     a, b = raw
-    row, column = (np.ndim(x) - moves == 1 for x, moves in zip(raw, moving, strict=True))
+    row, column = (ndim_of(x) - moves == 1 for x, moves in zip(raw, moving, strict=True))
     a = np.expand_dims(a, -2) if row else a
     b = np.expand_dims(b, -1) if column else b
     a, b = _aligned([a, b], moving)
     y = _stacked_product(a, b, moving)
-    return np.squeeze(y, (-2,) * row + (-1,) * column)
+    return np.squeeze(y, (-2,) * row + (-1,) * column) if row or column else y
 
 
 def _stacked_product(a: Array, b: Array, moving: Moving) -> Array:
@@ -168,49 +213,59 @@ def _stacked_product(a: Array, b: Array, moving: Moving) -> Array:
     return np.matmul(a, b)
 
 
-def _joined(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+def _joined(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Array:
     """What is the same for all is repeated."""
     size, axis = _size(raw, moving), settings["axis"]
     each = [
-        x if moves else np.broadcast_to(x, (size, *np.shape(x)))
+        x if moves else np.broadcast_to(x, (size, *shape_of(x)))
         for x, moves in zip(raw, moving, strict=True)
     ]
-    return function.forward(*each, axis=axis + 1 if axis >= 0 else axis)
+    return call(*each, axis=axis + 1 if axis >= 0 else axis)
 
 
-def _indexed(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+def _indexed(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Array:
     """One axis more in front of the index; between lists of an index it would change the order."""
     (x,), index = raw, settings["index"]
     if isinstance(index, tuple) and not is_basic(index):
-        return _one_by_one(function, raw, moving, settings)
+        return _one_by_one(call, raw, moving, settings)
     settings["index"] = (slice(None), *(index if isinstance(index, tuple) else (index,)))
     if "shape" in settings:
         settings["shape"] = (len(x), *settings["shape"])
-    return function.forward(x, **settings)
+    return call(x, **settings)
 
 
-def _sum_to(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+def _sum_to(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Array:
     (x,), shape = raw, settings["shape"]
-    x = np.add.reduce(x, axis=tuple(range(1, x.ndim - len(shape))))
-    return function.forward(x, shape=(len(x), *shape))
+    added = tuple(range(1, x.ndim - len(shape)))
+    x = np.add.reduce(x, axis=added) if added else x
+    return call(x, shape=(len(x), *shape))
 
 
-def _broadcast_to(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+def _broadcast_to(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Array:
     (x,), shape = raw, settings["shape"]
-    return np.broadcast_to(_padded(x, len(shape)), (len(x), *shape))
+    return call(_padded(x, len(shape)), shape=(len(x), *shape))
 
 
-def _as_it_is(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+def _as_it_is(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Array:
     """The settings count axes from the last one: a batch in front changes nothing."""
-    return function.forward(*raw, **settings)
+    return call(*raw, **settings)
+
+
+def _excused(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    """Entry by entry where each share has what it is owed; else all of one's counts."""
+    shapes = [shape_of(x)[moves:] for x, moves in zip(raw, moving, strict=True)]
+    if shapes[0] == shapes[1]:
+        whole = _size(raw, moving), *shapes[0]
+        return call(*(x if shape_of(x) == whole else np.broadcast_to(x, whole) for x in raw))
+    return _one_by_one(call, raw, moving, settings)
 
 
 def _having(key: str, further_back: Callable[[Array, Any], Any]) -> Rule:
     """The same primitive, with this setting as it must be for data with one axis more in front."""
 
-    def rule(function: Primitive, raw: Raw, moving: Moving, settings: Settings) -> Array:
+    def rule(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Array:
         (x,) = raw
-        return function.forward(x, **{**settings, key: further_back(x, settings[key])})
+        return call(x, **{**settings, key: further_back(x, settings[key])})
 
     return rule
 
@@ -266,4 +321,5 @@ RULES: dict[Primitive, Rule] = {
     ops.expand_dims: _having("axis", _new_axis),
     ops.transpose: _having("axes", _order),
     ops.reshape: _having("shape", _shape),
+    unless_idle: _excused,
 }

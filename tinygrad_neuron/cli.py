@@ -38,7 +38,7 @@ COMMANDS = {
     "losses": "the losses there are, one of them with its plot, or a check of your own",
     "explain": "a formula or a function: its graph, each step of its gradient, the chain rule",
     "step": "forward and back through a gradient, one operation at a time",
-    "draw": "the graph of a formula or a function, as text, SVG or DOT",
+    "draw": "the graph of a formula or a function, as text, SVG, DOT or a page",
     "doctor": "run a script and say what goes wrong with its learning, and where",
     "why": "a message in full, with an example, as in: why TN109",
     "check": "is a gradient right? A formula or a function of your own against finite differences",

@@ -7,7 +7,8 @@ order, by the partitions' numbers: who did what, and when, changes no bit of the
 """
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -71,6 +72,21 @@ def value_and_grad(loss: Function, *, reduction: str = "mean") -> Function:
         return value, rebuilt(parameters, gradient)
 
     return step
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """A block whose plans are computed by the workers of a scheduler; here, without an address.
+
+    Raises `OSError` where no scheduler answers.
+    """
+    if address is None:
+        yield
+        return
+    from distributed import Client
+
+    with Client(address, timeout="10s"):
+        yield
 
 
 @dataclass(frozen=True)

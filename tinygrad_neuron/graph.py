@@ -80,6 +80,11 @@ class Node:
         raise NotImplementedError
 
     @classmethod
+    def in_a_trace(cls, function: "Primitive", inputs: Sequence[Array], settings: Any) -> Array:
+        """The same where some of the inputs are traced."""
+        raise NotImplementedError
+
+    @classmethod
     def made(
         cls,
         data: Array,
@@ -570,6 +575,8 @@ class Primitive:
         if floats:
             data = self._of_floats(raw)
         elif kind is not None and kind.batched:
+            if any(map(is_traced, inputs)):
+                return kind.in_a_trace(self, inputs, settings)
             data = kind.computed(self, inputs, raw, settings)
         elif foreign:
             data = arrays.forward(self, raw, settings)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.backward import like, own, seed_for, settled, sweep
 from tinygrad_neuron.batching import Batched, apart, is_open, one_batch, together
 from tinygrad_neuron.containers import alongside, leaves, mapped, parts, rebuilt
@@ -598,7 +599,7 @@ def _spread(x: Array, axis: int) -> Batched:
     order = list(range(ndim_of(x)))
     order.insert(0, order.pop(axis))
     moved = transpose(x, axes=tuple(order))
-    return apart(moved if isinstance(moved, Value) else np.array(moved))
+    return apart(moved if isinstance(moved, Value) or is_foreign(moved) else np.array(moved))
 
 
 def _gathered(y: Any, axis: int, size: int) -> Value:

@@ -57,7 +57,8 @@ class Look:
     @property
     def clear(self) -> Row:
         """Where the slope is known well enough for a gap to be seen."""
-        return (self.tolerance <= CERTAIN * VAGUE * self.seen.size) & ~self.found.blind
+        sharp = self.tolerance <= CERTAIN * VAGUE * self.seen.size
+        return sharp & np.isfinite(self.tolerance) & ~self.found.blind
 
     @property
     def wrong(self) -> Row:

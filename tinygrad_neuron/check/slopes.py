@@ -59,11 +59,12 @@ class Judge:
             if not way.any():
                 return []
         look, settled = self.looker.glance(entry, way)
+        known = np.ones(len(settled), bool) if entry is None else ~unknown[:, entry]
         if entry is not None:
-            settled |= unknown[:, entry]
+            settled |= ~known
             if settled.all() and look.found.still.all() and self.pair.here.any():
                 return self._elsewhere(look, entry)
-        self._note(look, settled)
+        self._note(look, settled & known)
         if settled.all():
             return []
         return self._weigh(self._closer(self.looker.climb(entry, way), ~settled), ~settled)
@@ -84,7 +85,7 @@ class Judge:
             for k in map(int, np.flatnonzero(contrary)):
                 self._leave_open(other, k, "a longer step shows another slope")
             open_ |= contrary
-        self._note(look, ~open_)
+        self._note(look, ~open_ & ~self.looker.unknown[:, entry])
         return []
 
     def _closer(self, look: Look, open_: Row) -> list[Look]:
@@ -223,10 +224,10 @@ class Judge:
         given = self.looker.given
         for k, i in np.argwhere(self.looker.unknown)[:MOST_SUSPECTS].tolist():
             look = self.looker.climb(i, self.looker.alone(i))
-            sides = look.sides
-            known = look.clear[k] or look.seen.error[k] == 0.0
-            if look.seen.gap[k] / look.unit == given[k, i]:  # both are too large for a number
+            sides, seen = look.sides, look.seen.gap[k] / look.unit
+            if seen == given[k, i]:  # both are too large for a number
                 continue
+            known = (look.clear[k] or look.seen.error[k] == 0.0) and np.isfinite(seen)
             if known and not sides.jump[k] and not sides.here[k]:
                 reason = "the gradient is not finite, and the slope is"
                 self._add("failed", look, k, reason, float(given[k, i]))

@@ -93,7 +93,7 @@ def screen(seen: Stepped, look: Look = PLAIN) -> str:
     last = len(seen.frames) - 1
     if seen.walked:
         return "Next:  " + look.program + " explain  says it all on one screen"
-    return "\n".join(frame.text(k, last) for k, frame in enumerate(seen.frames))
+    return "\n".join(frame.text(k, last, look.width) for k, frame in enumerate(seen.frames))
 
 
 def record(seen: Stepped) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """A network on a table, as a command."""
 
+from glob import glob
 from typing import Any
 
-from tinygrad_neuron import saving
+from tinygrad_neuron import cluster, saving
 from tinygrad_neuron.commands.options import (
+    Add,
     Options,
     Parser,
     at_least_one,
@@ -21,6 +23,7 @@ from tinygrad_neuron.lesson.text import PLAIN, Look, wrapped
 from tinygrad_neuron.nn import ACTIVATIONS
 from tinygrad_neuron.tables import Trained, train
 from tinygrad_neuron.tables.columns import IMPUTATIONS
+from tinygrad_neuron.tables.parts import is_pattern, train_parts
 from tinygrad_neuron.tables.sheet import sheet_of
 from tinygrad_neuron.text import count, few, number, words
 
@@ -33,42 +36,75 @@ FITTING = (
 def add_options(parser: Parser) -> None:
     """What can be typed."""
     parser.usage = "%(prog)s data.csv --target NAME [options]"
-    add_table_options(parser)
     add = parser.add_argument
+    add("data", metavar="data.csv", help="a table: .csv, .tsv, or arrays in .npz; 'part-*.csv' for "
+        "one in several files (extra cluster)")  # fmt: skip
+    add_table_options(add)
     add("--hidden", nargs="*", type=at_least_one, metavar="N", help="widths of the hidden layers: "
         "16; without a number a single neuron")  # fmt: skip
     add("--alpha", type=rate, metavar="A", help="the learning rate, 0.01")
+    seed_option(parser, "which random numbers: 0")
     add("--save", metavar="model.npz", help="write the model to a file")
+    add("--export", metavar="predict.py", help="write it as Python that needs NumPy alone")
+    add("--all-rows", action="store_true", help="all rows for each update, instead of batches")
+    add("--scheduler", metavar="tcp://host:8786", help="of several files: a Dask cluster's address")
     add("--checkpoint", metavar="run.npz", help="write the training there, and go on from there")
 
 
-def add_table_options(parser: Parser) -> None:
-    """What `train` and `sweep` have in common: a table, and how to learn from it."""
-    add = parser.add_argument
-    add("data", metavar="data.csv", help="a table: .csv, .tsv, or arrays in .npz")
+def add_table_options(add: Add, *, many: bool = False) -> None:
+    """How to learn from a table; with `many`, several values of what can be compared."""
+    several: dict[str, Any] = {"nargs": "+"} if many else {}
     add("--target", metavar="NAME", help="the column to predict")
     add("--columns", nargs="+", metavar="NAME", help="the columns to predict from, else all others")
     add("--categories", nargs="+", metavar="NAME", help="columns whose numbers are only names")
     add("--impute", choices=tuple(IMPUTATIONS), help="what stands for a missing number; for a text "
         "the most frequent one does")  # fmt: skip
-    add("--activation", choices=tuple(ACTIVATIONS), help="of the hidden layers: relu")
+    add("--activation", choices=tuple(ACTIVATIONS), help="of hidden layers: relu", **several)
     add("--loss", metavar="NAME", help="by the target: squared_error, binary_cross_entropy or "
-        "cross_entropy")  # fmt: skip
-    add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMISERS)}; adam")
+        "cross_entropy", **several)  # fmt: skip
+    add("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMISERS)}; adam", **several)
+    add("--batch-size", type=at_least_one, metavar="N", help="rows for each update: 32", **several)
     add("--epochs", type=whole, metavar="N", help="at most so many times through the table: 200")
-    add("--batch-size", type=at_least_one, metavar="N", help="rows for each update: 32")
     add("--validation", type=finite, metavar="P", help="the share of rows held back: 0.2")
     add("--patience", type=at_least_one, metavar="N", help="epochs without a better one: 20")
-    seed_option(parser, "which random numbers: 0")
 
 
 def run(options: Options) -> Trained:
     """What was typed, as a run."""
-    check(options)
-    trained = train(options.data, options.target, **given(options, *FITTING))
+    if is_pattern(options.data):
+        trained = _train_parts(options)
+    else:
+        if options.scheduler:
+            raise UsageError(
+                f"--scheduler belongs to several files, and {options.data} is one.",
+                hint="'part-*.csv'",
+            )
+        check(options)
+        trained = train(options.data, options.target, **_settings(options))
     if options.save:
         saving.save(trained.model, options.save)
+    if options.export:
+        trained.model.export(options.export)
     return trained
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    settings = given(options, *FITTING)
+    return {**settings, "batch_size": None} if options.all_rows else settings
+
+
+def _train_parts(options: Options) -> Trained:
+    """From several files, where the scheduler's workers are, or in this process."""
+    first = min(glob(options.data), default=options.data)
+    check(Options(**{**vars(options), "data": first}))
+    try:
+        with cluster.connected(options.scheduler):
+            return train_parts(options.data, options.target, **_settings(options))
+    except OSError as error:
+        raise UsageError(
+            f"No scheduler answers at {options.scheduler}: {error!s:.80}",
+            hint="dask scheduler  prints its address, tcp://host:8786",
+        ) from error
 
 
 def check(options: Options) -> None:
@@ -80,7 +116,9 @@ def check(options: Options) -> None:
             why=f"Its columns are {words(few(names, 12))}.",
             hint=f"--target {names[-1]}",
         )
-    choose("--optimizer", options.optimizer, OPTIMISERS)
+    typed = options.optimizer
+    for name in typed if isinstance(typed, list) else [typed]:
+        choose("--optimizer", name, OPTIMISERS)
     if options.validation is not None and not 0 <= options.validation < 1:
         raise UsageError(
             f"--validation {number(options.validation)} is no share of the rows.",

@@ -11,6 +11,7 @@ from tinygrad_neuron.text import count, number
 NAMES = ("epoch", "update", "loss", "validation")
 WORSE = 1.05  # times the best validation loss: from here on the model learns by heart
 FALLING = 0.99  # of the loss a tenth of the way before the end: it had not arrived
+LATE = 0.9  # of the way: if the best epoch lies before, more of them bring nothing
 
 
 @dataclass(frozen=True)
@@ -65,25 +66,30 @@ class History(Course):
         return endings[self.ending]
 
     def _remarks(self) -> list[str]:
-        remarks = []
-        if self.watched == "validation":
-            losses = self.columns["validation"]
-            remarks.append(
-                f"Validation: {number(losses[-1], 4)}, at best {number(losses[self.best], 4)} in "
-                f"epoch {self.best + 1}."
-            )
-            if (
-                self.ending == "budget"
-                and self.kept is None
-                and losses[-1] > WORSE * losses[self.best] > 0
-            ):
-                remarks.append("Since then it learns by heart: patience=10 stops there.")
-        earlier = self.losses[-1 - math.ceil(len(self.losses) / 10)] if len(self.losses) > 1 else 0
-        if self.ending == "budget" and 0 < self.losses[-1] < FALLING * earlier and not remarks[1:]:
+        """What the numbers say about it, and what to do."""
+        remarks = self._validated() if self.watched == "validation" else []
+        if self.losses[-1] > self.losses[0]:
+            remarks.append("It rose: a smaller alpha.")
+        if self.ending == "budget" and self._is_falling():
             remarks.append("It was still falling: more epochs.")
         if self.kept not in (None, len(self.losses) - 1):
             remarks.append(f"The weights are those of epoch {self.kept + 1}.")
         return remarks
+
+    def _validated(self) -> list[str]:
+        losses = self.columns["validation"]
+        last, least = losses[-1], losses[self.best]
+        at_best = f"at best {number(least, 4)} in epoch {self.best + 1}"
+        told = [f"Validation: {number(last, 4)}, {at_best}."]
+        if self.ending == "budget" and self.kept is None and last > WORSE * least > 0:
+            told.append("Since then it learns by heart: patience=10 stops there.")
+        return told
+
+    def _is_falling(self) -> bool:
+        """Whether the last tenth of the way still brought something."""
+        n = len(self.losses)
+        earlier = self.losses[-1 - math.ceil(n / 10)] if n > 1 else 0.0
+        return self.best >= LATE * (n - 1) and 0 < self.losses[-1] < FALLING * earlier
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, ready for JSON."""

@@ -19,10 +19,17 @@ from tinygrad_neuron.errors import (
 )
 from tinygrad_neuron.fitting import checkpoint as checkpoints
 from tinygrad_neuron.fitting.bar import bar
-from tinygrad_neuron.fitting.batches import Batch, Rows, Stream, batches_of, rows_in
+from tinygrad_neuron.fitting.batches import (
+    Batch,
+    Partitions,
+    Rows,
+    Stream,
+    batches_of,
+    rows_in,
+)
 from tinygrad_neuron.fitting.history import History
 from tinygrad_neuron.fitting.interrupt import Interrupt
-from tinygrad_neuron.graph import no_grad
+from tinygrad_neuron.graph import any_foreign, no_grad
 from tinygrad_neuron.nn import Module, training
 from tinygrad_neuron.nonfinite import Explanation, explain_nonfinite
 from tinygrad_neuron.optim import Optimiser
@@ -54,7 +61,7 @@ def fit(
     data: Any,
     *,
     loss: str | Function = "squared_error",
-    optimizer: str | Function = "adam",
+    optimizer: str | Function | Optimiser = "adam",
     alpha: Any = 0.01,
     epochs: int | None = None,
     steps: int | None = None,
@@ -79,9 +86,9 @@ def fit(
 
     | keyword | meaning |
     |---|---|
-    | `data` | `(x, y)`, rows of x and as many entries of y; or batches `(x, y)`, gone through anew in each epoch |
+    | `data` | `(x, y)`, rows of x and as many entries of y, in memory or Dask's; or batches `(x, y)`, gone through anew in each epoch |
     | `loss` | a name or a function of prediction and target |
-    | `optimizer` | a name from `optim`, or a function from parameters to an `Optimiser` |
+    | `optimizer` | a name from `optim`, an `Optimiser`, or a function from parameters to one |
     | `alpha` | of a named optimiser: a number, a schedule, or a `Plateau` that is told the loss of every epoch |
     | `epochs`, `steps` | at most so many times through the data, or updates; 100 epochs |
     | `batch_size` | rows at most for each update, in an order of each epoch's own; None for all, as they are |
@@ -101,7 +108,7 @@ def fit(
     learner = _Learner(model, parameters)
     batches = batches_of(data, batch_size, seed)
     held = None
-    if isinstance(validation, float) and isinstance(batches, Rows):
+    if isinstance(validation, float) and isinstance(batches, Rows | Partitions):
         batches, held = batches.split(validation)
     elif validation is not None:
         held = _pair(validation)
@@ -137,7 +144,7 @@ class _Training:
     def __init__(
         self,
         learner: _Learner,
-        batches: Rows | Stream,
+        batches: Rows | Partitions | Stream,
         held: Batch | None,
         loss: Function,
         optimiser: Optimiser,
@@ -216,12 +223,12 @@ class _Training:
         """Predict, measure, go back, move."""
         with training():
             loss = self._loss(x, y)
+        self.optimiser.zero_grad()
+        loss.backward()  # before the loss is looked at: of a plan both are computed in one pass
         measured = float(loss.item())
         if not math.isfinite(measured):
             self._lost(measured, (x, y))
         self.good, self.last = self._weights(), (x, y)
-        self.optimiser.zero_grad()
-        loss.backward()
         self._move()
         n = rows_in(y)
         self.updates, self.position = self.updates + 1, self.position + 1
@@ -329,7 +336,7 @@ class _Training:
         raise error
 
     def _explained(self, batch: Batch | None) -> Explanation | None:
-        if batch is None:
+        if batch is None or any_foreign(*batch):
             return None
         x, y = batch
         with training():
@@ -373,7 +380,11 @@ class _Training:
 # --------------------------------------------------------------------------- what was asked for
 
 
-def _optimiser(wanted: str | Function, parameters: list[Value], alpha: Any) -> Optimiser:
+def _optimiser(
+    wanted: str | Function | Optimiser, parameters: list[Value], alpha: Any
+) -> Optimiser:
+    if isinstance(wanted, Optimiser):
+        return wanted
     if not isinstance(wanted, str):
         made: Optimiser = wanted(parameters)
         return made

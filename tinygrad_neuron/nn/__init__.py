@@ -1,5 +1,6 @@
 """What networks are built of: modules, which hold parameters and are called like functions."""
 
+from tinygrad_neuron.modes import in_training as in_training, training as training
 from tinygrad_neuron.nn.initialisers import (
     INITIALISERS as INITIALISERS,
     glorot_normal as glorot_normal,
@@ -11,11 +12,7 @@ from tinygrad_neuron.nn.initialisers import (
     orthogonal as orthogonal,
     zeros as zeros,
 )
-from tinygrad_neuron.nn.module import (
-    Module as Module,
-    in_training as in_training,
-    training as training,
-)
+from tinygrad_neuron.nn.module import Kept as Kept, Module as Module
 from tinygrad_neuron.nn.neurons import (
     ACTIVATIONS as ACTIVATIONS,
     MLP as MLP,

@@ -1,15 +1,13 @@
 """What has parameters: found in its attributes, in the order in which they were assigned.
 
 A module is any object that holds Values and is called like a function. What it has learnt is found
-by looking: a leaf `Value` is a parameter, an array is a number that is kept but not learnt (a
+by looking: a leaf `Value` is a parameter, what is `Kept` and an array are kept but not learnt (a
 running mean), a `Generator` is where its random numbers come from. They are called what a person
 would type to reach them: `layers[0].w`.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Set as AbstractSet
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
 from typing import Any, Self
 
 import numpy as np
@@ -20,35 +18,6 @@ from tinygrad_neuron.graph import Array, tidy
 from tinygrad_neuron.value import Value
 
 State = dict[str, Array]
-
-_training: ContextVar[bool] = ContextVar("training", default=False)
-
-
-@contextmanager
-def training() -> Iterator[None]:
-    """A block in which a model learns: `Dropout` drops, `BatchNorm` looks at the batch.
-
-    Everywhere else a model predicts, and says the same of the same row whenever it is asked. Only
-    this thread and context train; blocks nest.
-
-    >>> from tinygrad_neuron.nn import Dropout
-    >>> drop = Dropout(0.5, rng=0)
-    >>> with training():
-    ...     drop([1.0, 1.0, 1.0, 1.0])
-    Value([2.0, 0.0, 0.0, 0.0])
-    >>> drop([1.0, 1.0, 1.0, 1.0])
-    Value([1.0, 1.0, 1.0, 1.0])
-    """
-    token = _training.set(True)
-    try:
-        yield
-    finally:
-        _training.reset(token)
-
-
-def in_training() -> bool:
-    """Whether this is inside `training()`, for a module of one's own."""
-    return _training.get()
 
 
 class Module:
@@ -73,7 +42,7 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """Everything that can be learnt, always in the same order."""
-        return [kept for kept in named(self).values() if isinstance(kept, Value)]
+        return [p for _, p in _found(self) if isinstance(p, Value)]
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to zero, before the next `backward()`."""
@@ -90,7 +59,7 @@ class Module:
     def load(self, state: Mapping[str, Array]) -> None:
         """Take over a state, bit for bit: afterwards `state()` is what was given.
 
-        A parameter takes the precision that is given, an array keeps its own. Raises `StateError`
+        A Value takes the precision that is given, an array keeps its own. Raises `StateError`
         (TN185), which names the entry that is missing, too many or of another shape or kind; then
         nothing was changed.
         """
@@ -107,15 +76,40 @@ class Module:
         return self
 
 
+class Kept(Module):
+    """A number or an array that a model keeps and does not learn, such as a running mean.
+
+    `value` is a Value like a weight, and belongs to the state as one does; it is no parameter. An
+    array would do as well, but a compiled function reads Values anew at each call, and takes an
+    array for what it was.
+
+    >>> class Counting(Module):
+    ...     def __init__(self):
+    ...         self.calls = Kept(0.0)
+    >>> Counting().parameters(), Counting().state()
+    ([], {'calls.value': array(0.)})
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.value = Value(data)
+
+    def __repr__(self) -> str:
+        return f"Kept({self.value})"
+
+
 # ------------------------------------------------------------------------------ what is held
 
 
 def named(module: Module) -> dict[str, Any]:
-    """Every parameter, array and generator of a module, each once, by its first name."""
+    """Every Value, array and generator that a module keeps, each once, by its first name."""
+    return {name: kept.value if isinstance(kept, Kept) else kept for name, kept in _found(module)}
+
+
+def _found(module: Module) -> Iterable[tuple[str, Any]]:
     found: dict[int, tuple[str, Any]] = {}
     for name, kept in _walk("", module, ()):
         found.setdefault(id(kept), (name, kept))
-    return dict(found.values())
+    return found.values()
 
 
 def _walk(name: str, thing: Any, above: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
@@ -124,6 +118,8 @@ def _walk(name: str, thing: Any, above: tuple[Any, ...]) -> Iterator[tuple[str, 
         yield from _parameter(name, thing)
     elif isinstance(thing, np.ndarray | np.random.Generator):
         yield name, thing
+    elif isinstance(thing, Kept):
+        yield f"{name}.value".removeprefix("."), thing
     elif not any(thing is each for each in above):
         for end, part in _held(name, thing):
             yield from _walk((name + end).removeprefix("."), part, (*above, thing))

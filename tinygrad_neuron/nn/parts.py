@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import LayerError
-from tinygrad_neuron.graph import Array, dtype_of, only
+from tinygrad_neuron.errors import LayerError, TraceError
+from tinygrad_neuron.graph import Array, dtype_of, is_traced, only
+from tinygrad_neuron.modes import in_training
 from tinygrad_neuron.nn.initialisers import Seed
-from tinygrad_neuron.nn.module import Module, in_training
+from tinygrad_neuron.nn.module import Kept, Module
 from tinygrad_neuron.nn.neurons import joined, rows
 from tinygrad_neuron.ops import mean, sqrt, var, where
 from tinygrad_neuron.value import Value
@@ -85,8 +86,8 @@ class BatchNorm(Module):
     >>> with training():
     ...     norm([[1.0, 10.0], [3.0, 30.0]])[1].round(3)
     Value([1.0, 1.0])
-    >>> norm.mean, norm.variance
-    (array([0.2, 2. ]), array([ 1.1, 20.9]))
+    >>> norm.mean
+    Kept([0.2, 2.0])
 
     The running variance is the unbiased one, over N - 1. Both are kept in float64 and belong to the
     `state()`. Parameters: w, which starts at 1, and b, which starts at 0. Raises `LayerError`
@@ -100,7 +101,7 @@ class BatchNorm(Module):
         self.momentum, self.eps = momentum, eps
         self.w = Value(np.ones(_positive(width)), name=joined(name, "w"))
         self.b = Value(np.zeros(width), name=joined(name, "b"))
-        self.mean, self.variance = np.zeros(width), np.ones(width)
+        self.mean, self.variance = Kept(np.zeros(width)), Kept(np.ones(width))
 
     def __call__(self, x: Array) -> Value:
         x = rows(x, self.w, self.name or "the normalisation")
@@ -108,10 +109,17 @@ class BatchNorm(Module):
         return (x - centre) / sqrt(spread + self.eps) * self.w + self.b
 
     def _as_kept(self, x: Array) -> tuple[Array, Array]:
-        return self.mean.astype(dtype_of(x)), self.variance.astype(dtype_of(x))
+        dtype = dtype_of(x)
+        return self.mean.value.astype(dtype), self.variance.value.astype(dtype)
 
     def _of_batch(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance of the batch, which are remembered as well."""
+        if is_traced(x):
+            raise TraceError(
+                f"{self.name or 'the normalisation'} moves its running means while it trains.",
+                why="A program computes results, and leaves everything else as it is.",
+                hint="call the function as it is while training, and compile it for predicting",
+            )
         count = int(np.prod(x.shape[:-1]))
         if count < 2:
             raise LayerError(
@@ -123,9 +131,13 @@ class BatchNorm(Module):
             )
         axes = tuple(range(x.ndim - 1))
         centre, spread = mean(x, axis=axes), var(x, axis=axes)
-        self.mean += self.momentum * (only(centre) - self.mean)
-        self.variance += self.momentum * (only(spread) * (count / (count - 1)) - self.variance)
+        self._follow(self.mean.value, only(centre))
+        self._follow(self.variance.value, only(spread) * (count / (count - 1)))
         return centre, spread
+
+    def _follow(self, running: Value, seen: Array) -> None:
+        """A little of the way from what is remembered to what was seen."""
+        running.data += self.momentum * (seen - running.data)
 
     def __repr__(self) -> str:
         return f"BatchNorm({len(self.w)})"

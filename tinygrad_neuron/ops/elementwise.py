@@ -528,7 +528,7 @@ def isnan(x: Array) -> Array:
 
 @elementwise(
     None,
-    scalar=lambda x: float((x > 0.0) - (x < 0.0)) if x == x else x,
+    scalar=lambda x: float(x > 0.0) - float(x < 0.0) if x == x else x,
     numpy=(np.sign,),
     domains=(AT_ZERO,),
     kink="a step: slope 0 everywhere",

@@ -8,6 +8,7 @@ from tinygrad_neuron.errors import THE_INPUT, NoDerivativeError
 from tinygrad_neuron.graph import Array, dtype_of, is_complex, plain, primitive
 from tinygrad_neuron.ops.decompositions import fixed, rounding, svd, svdvals
 from tinygrad_neuron.ops.elementwise import absolute, astype, power, sign, stop_gradient, where
+from tinygrad_neuron.ops.indexing import at_hand
 from tinygrad_neuron.ops.linalg import (
     MATRICES,
     adjoint,
@@ -343,4 +344,4 @@ def matrix_rank(
     rtol: Any = None,
 ) -> Any:
     """How many independent rows there are: a plain answer, no gradient passes a count."""
-    return np.linalg.matrix_rank(plain(A), tol, hermitian, rtol=rtol)
+    return np.linalg.matrix_rank(at_hand("matrix_rank", A), tol, hermitian, rtol=rtol)

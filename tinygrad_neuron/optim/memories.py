@@ -38,17 +38,23 @@ def read(state: Mapping[str, Array], parameters: Sequence[Value]) -> list[Memory
             found[int(entry[1])][entry[2]] = _taken(name, part, parameters[int(entry[1])])
         elif name not in ("steps", "alpha"):
             raise _misfit(f"{name} is not something that this optimiser remembers.")
+        elif part.shape or part.dtype.kind not in "iuf":
+            raise _misfit(f"{name} is not one number.")
     wanted = [f"memory[{i}]{end}" for i in range(len(parameters)) for end in found[0]]
     missing = [name for name in ("steps", "alpha", *wanted) if name not in state]
-    if missing or any(memory.keys() != found[0].keys() for memory in found):
-        raise _misfit(f"The state does not hold the same for every parameter: {missing[:5]}.")
+    if missing:
+        raise _misfit(
+            f"The state lacks {', '.join(missing[:5])}{' and others' * (len(missing) > 5)}."
+        )
+    if any(memory.keys() != found[0].keys() for memory in found):
+        raise _misfit("The state does not hold the same for every parameter.")
     return [_assembled(memory) for memory in found]
 
 
 def _taken(name: str, part: Array, p: Value) -> Array:
     """An entry as a recipe keeps it: an array of the parameter's shape, or one number."""
-    if part.shape not in ((), p.shape):
-        raise _misfit(f"{name} has shape {part.shape}, and its parameter {p.shape}.")
+    if part.shape not in ((), p.shape) or part.dtype.kind not in "iufc":
+        raise _misfit(f"{name} has shape {part.shape}, {part.dtype}, and its parameter {p.shape}.")
     return part.item() if part.dtype.kind in "iu" else tidy(np.array(part))
 
 

@@ -33,7 +33,7 @@ class Momentum(Optimiser):
 
     def move(self, gradient: Array, memory: Memory = None) -> tuple[Array, Memory]:
         """-α v, and v."""
-        velocity = self.beta * memory["velocity"] + gradient if memory else gradient
+        velocity = gradient + (self.beta * memory["velocity"] if memory else 0.0)
         return -self.alpha * self.direction(gradient, velocity), {"velocity": velocity}
 
     def direction(self, gradient: Array, velocity: Array) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import cos, pi
 from typing import Any, NamedTuple
 
-from tinygrad_neuron.errors import DescentError
+from tinygrad_neuron.errors import DescentError, StateError
 
 Schedule = Callable[[int], float]
 
@@ -119,7 +119,12 @@ class Plateau:
         return self.course._asdict()
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on where `state()` was taken."""
+        """Go on where `state()` was taken. Raises `StateError` (TN185) for anything else."""
+        if state.keys() != set(Course._fields):
+            raise StateError(
+                f"A plateau's state has {', '.join(Course._fields)}; this has {', '.join(state)}.",
+                hint="what state() gave",
+            )
         self.course = Course(float(state["alpha"]), float(state["least"]), int(state["waited"]))
 
 

@@ -3,7 +3,7 @@
 from tinygrad_neuron.program.algebra import simplified as simplified
 from tinygrad_neuron.program.compiling import Compiled as Compiled, compile as compile
 from tinygrad_neuron.program.descent import (
-    Course as Course,
+    Outcome as Outcome,
     descend as descend,
     repeated as repeated,
 )
@@ -16,4 +16,5 @@ from tinygrad_neuron.program.passes import (
 )
 from tinygrad_neuron.program.program import Program as Program
 from tinygrad_neuron.program.rewriting import without_dead_lines as without_dead_lines
+from tinygrad_neuron.program.rows import over_rows as over_rows
 from tinygrad_neuron.program.tracing import program_of as program_of

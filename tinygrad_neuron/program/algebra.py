@@ -85,6 +85,17 @@ def _undone(line: Line, made: Made, kinds: Kinds) -> Iterator[Found]:
         yield before.inputs[0]
 
 
+def _as_it_was(line: Line, made: Made, kinds: Kinds) -> Iterator[Found]:
+    """Another view that is the same one: axes in their order, the shape that it had."""
+    x = line.inputs[0]
+    if not isinstance(x, Name) or kinds[x] != (line.shape, line.dtype):
+        return
+    if line.primitive in (ops.reshape, ops.broadcast_to):
+        yield x
+    if line.primitive is ops.transpose and _order(line) == list(range(len(line.shape))):
+        yield x
+
+
 def _order(line: Line) -> list[int]:
     axes, n = line.settings["axes"], len(line.shape)
     return list(range(n))[::-1] if axes is None else [k % n for k in axes]
@@ -109,4 +120,4 @@ def _of_first_column(line: Line) -> bool:
 
 
 Rule = Callable[[Line, Made, Kinds], Iterator[Found]]
-RULES: Sequence[Rule] = (_nothing, _undone, _as_vector)
+RULES: Sequence[Rule] = (_nothing, _undone, _as_it_was, _as_vector)

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from typing import Any
 
@@ -40,7 +40,10 @@ def blocks(
         ]
 
     waiting = [_pool().submit(copy_context().run, stretch, i) for i in range(1, count)]
-    parts = stretch(0)
+    try:
+        parts = stretch(0)
+    finally:
+        wait(waiting)  # nobody may write into the buffers when the next call has them
     for one in waiting:
         parts += one.result()
     return [added(column) for column in zip(*parts, strict=True)]

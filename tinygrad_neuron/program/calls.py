@@ -1,52 +1,21 @@
-"""A program as text for the machine: one call of NumPy's after the other, into buffers."""
+"""Lines as calls of NumPy's: what each result is called in a text, and which buffer it lies in."""
 
 import ast
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_neuron import ops
 from tinygrad_neuron.backward import unless_idle
-from tinygrad_neuron.containers import leaves, parts, rebuilt
 from tinygrad_neuron.literals import expression
+from tinygrad_neuron.program.buffers import KEPT, Buffers
 from tinygrad_neuron.program.lines import Line, Name
-from tinygrad_neuron.program.program import Program
-from tinygrad_neuron.program.source import Writer
-from tinygrad_neuron.program.stages import Planner, Stage, rows_at_a_time, turns_round
+from tinygrad_neuron.program.stages import turns_round
+from tinygrad_neuron.program.ufuncs import STEPS, Kind, applied, is_where, put, typed
 
-Kind = tuple[tuple[int, ...], Any]  # a shape and a dtype
-
-OPERATORS: Mapping[type, np.ufunc] = {
-    ast.Add: np.add,
-    ast.Sub: np.subtract,
-    ast.Mult: np.multiply,
-    ast.Div: np.divide,
-    ast.USub: np.negative,
-    ast.Gt: np.greater,
-    ast.GtE: np.greater_equal,
-    ast.Lt: np.less,
-    ast.LtE: np.less_equal,
-    ast.Eq: np.equal,
-    ast.NotEq: np.not_equal,
-}
-# the forward of a primitive for real arrays, in steps that can go into buffers; the same bits
-STEPS: Mapping[Any, tuple[tuple[str, str], ...]] = {
-    ops.sech2: (
-        ("c", "np.exp(-2.0 * np.abs(x))"),
-        ("d", "1.0 + c"),
-        ("", "c * 4.0 / np.square(d)"),
-    ),
-    ops.sigmoid: (
-        ("e", "np.exp(np.negative(np.abs(x)))"),
-        ("n", "np.where(np.greater_equal(x, 0.0), 1.0, e)"),
-        ("", "n / (1.0 + e)"),
-    ),
-}
 # what is never another view of what it was made from
 FRESH = {
     *(ops.sum, ops.mean, ops.max, ops.min, ops.matmul, ops.softmax, ops.log_softmax, ops.scatter),
@@ -54,89 +23,12 @@ FRESH = {
 }
 REDUCTIONS = {"np.sum": "add", "np.max": "maximum", "np.min": "minimum"}
 DOTTED = 8192  # entries: above it BLAS may use threads, and add in another order
-KEPT = 2**22  # entries of a buffer that is kept from call to call
 
 
-class Text:
-    """The text of a program: `maker()` gives a function of the inputs, with buffers of its own."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.plan = Planner(program)
-        self.stages = self.plan.planned()
-        taken = {program.name, *program.names, *program.constants, *self.plan.made}
-        self.mark = "_"
-        while any(name.startswith(self.mark) for name in taken):
-            self.mark += "_"
-        self.writer = Writer(program, False, True)
-        self.scope: dict[str, Any] = {}  # what the text mentions, by its name there
-        self.regions: list[str] = []
-        self.maker = f"{self.mark}make"
-        self.numbers_only = not self.plan.shapes or not any(self.plan.shapes.values())
-
-    def names(self, **things: Any) -> dict[str, Any]:
-        """What the text mentions by its own names."""
-        return {**self.scope, **{f"{self.mark}{name}": x for name, x in things.items()}}
-
-    def rebuild(self, nested: Any) -> str:
-        """The name of a function that puts numbers into such a container."""
-        return self.mention(f"rebuild{len(self.scope)}", partial(rebuilt, nested))
-
-    def whole(self) -> str:
-        """All of it: helpers, regions, and the function that makes the function."""
-        body = _Main(self)
-        body.run()
-        inner = [f"def {self.program.name}({', '.join(body.inputs)}):"]
-        inner += _indented(body.said)
-        maker = [f"def {self.maker}():", *_indented(body.buffers.made())]
-        maker += _indented([f"{name} = {{}}" for name in body.sets])
-        maker += _indented([*inner, f"return {self.program.name}"])
-        return "\n".join([*self.writer.helpers, *self.regions, *maker])
-
-    def mention(self, name: str, thing: Any) -> str:
-        """The name by which the text mentions a thing."""
-        self.scope[f"{self.mark}{name}"] = thing
-        return f"{self.mark}{name}"
-
-    def kind(self, name: str) -> Kind:
-        """The shape and the dtype of what has a name."""
-        return self.plan.shapes[name], self.plan.dtypes[name]
-
-
-def _indented(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
-
-
-@dataclass
-class Buffers:
-    """The arrays that a function writes into, each handed on when nobody needs it any more."""
-
-    mark: str
-    kinds: list[Kind] = field(default_factory=list)
-    free: dict[Kind, list[str]] = field(default_factory=lambda: defaultdict(list))
-
-    def taken(self, kind: Kind) -> str:
-        """One that is free."""
-        if self.free[kind]:
-            return self.free[kind].pop()
-        self.kinds.append(kind)
-        return f"{self.mark}b{len(self.kinds) - 1}"
-
-    @property
-    def names(self) -> list[str]:
-        """All of them."""
-        return [f"{self.mark}b{i}" for i in range(len(self.kinds))]
-
-    def made(self) -> list[str]:
-        """The lines that make them."""
-        new = (f"{self.mark}empty({shape}, {dtype.str!r})" for shape, dtype in self.kinds)
-        return [f"{name} = {x}" for name, x in zip(self.names, new, strict=True)]
-
-
-class _Body:
+class Body:
     """One function's lines: what each name is called in it, and where the buffers go."""
 
-    def __init__(self, text: Text, lines: Sequence[Line], pinned: set[str]) -> None:
+    def __init__(self, text: Any, lines: Sequence[Line], pinned: set[str]) -> None:
         self.text, self.mark, self.writer = text, text.mark, text.writer
         self.pinned = pinned  # what is still there when the function is left
         self.said: list[str] = []
@@ -192,6 +84,9 @@ class _Body:
     def find_roots(self, line: Line) -> None:
         """A result may be a view of what it was made from, unless it is known to be new."""
         fresh = line.primitive.elementwise or line.primitive in FRESH
+        x = line.inputs[0]
+        if line.primitive is ops.sum_to and isinstance(x, Name):
+            fresh = line.shape != self.text.kind(x)[0]
         fresh = fresh and line.primitive not in (ops.real, ops.imag, ops.positive)
         old = {root for x in self.uses(line) for root in self.roots.get(x, {x})}
         self.roots[line.name] = {line.name} if fresh or not old else old
@@ -226,7 +121,7 @@ class _Body:
     def tree(self, line: Line) -> ast.expr:
         """A line as an expression in the names of this text, those in its settings as well."""
         settings = [x for x in line.uses if x not in line.inputs]
-        return _put(self.writer.expression(line), {x: self.operand(x) for x in settings})
+        return put(self.writer.expression(line), {x: self.operand(x) for x in settings})
 
     def kind_here(self, line: Line) -> Kind:
         """The shape and dtype of a result in this function."""
@@ -255,7 +150,7 @@ class _Body:
             a, b = (ast.unparse(self.operand(Name(x))) for x in operands)
             flat = len(self.kinds[a][0]) == 1 and len(self.kinds[b][0]) == 1
             return f"{self._np('dot' if flat else 'vdot')}({a}, {b})"
-        if _adds_all(line) and self._real_array(line.inputs[0], line.dtype):
+        if adds_all(line) and self._real_array(line.inputs[0], line.dtype):
             return f"{self._of('add.reduce')}({ast.unparse(self.operand(line.inputs[0]))}, None)"
         return None
 
@@ -311,7 +206,7 @@ class _Body:
             return False
         given = [ast.unparse(call.args[0]), words["axis"], "None"]
         after = ["True"] if words.get("keepdims") == "True" else []
-        self._call(self._of(f"{function}.reduce"), given, line, kind, i, after)
+        self._call(self._of(f"{function}.reduce"), given, line, kind, None, after)
         return True
 
     def _product(self, line: Line, kind: Kind, i: int) -> bool:
@@ -364,13 +259,12 @@ class _Body:
         if steps:
             own["x"] = self.operand(line.inputs[0])
             for name, said in steps[:-1]:
-                tree = _put(ast.parse(said, mode="eval").body, own)
-                called, _ = self._nested(tree, borrowed)
-                own[name] = ast.Name(called, ast.Load())
-            tree = _put(ast.parse(steps[-1][1], mode="eval").body, own)
+                tree = put(ast.parse(said, mode="eval").body, own)
+                own[name] = self._step(tree, own.get(name), borrowed)
+            tree = put(ast.parse(steps[-1][1], mode="eval").body, own)
         else:
             tree = self.tree(line)
-        if self._typed(tree) == kind and (found := self._applied(tree)):
+        if typed(tree, self.kinds) == kind and (found := applied(tree)):
             function, args = found
             given = [self._nested(arg, borrowed)[0] for arg in args]
             self.buffers_back(borrowed)
@@ -383,6 +277,17 @@ class _Body:
         if line.name in self.given:
             self.said.append(f"{self.given[line.name]}[...] = {called}")
 
+    def _step(
+        self, tree: ast.expr, into: ast.expr | None, borrowed: list[tuple[str, Kind]]
+    ) -> ast.expr:
+        """A step of several: into the buffer of what it takes the place of, or into a new one."""
+        found = applied(tree)
+        if into is None or found is None:
+            return ast.Name(self._nested(tree, borrowed)[0], ast.Load())
+        given = [ast.unparse(arg) for arg in found[1]]
+        self.said.append(f"{self._np(found[0].__name__)}({', '.join([*given, ast.unparse(into)])})")
+        return into
+
     def buffers_back(self, borrowed: list[tuple[str, Kind]]) -> None:
         """Buffers of what stood inside of an expression."""
         for buffer, kind in borrowed:
@@ -391,9 +296,9 @@ class _Body:
 
     def _nested(self, tree: ast.expr, borrowed: list[tuple[str, Kind]]) -> tuple[str, Kind | None]:
         """A part of an expression: the name it has then; in a buffer if it is a call."""
-        kind, found = self._typed(tree), self._applied(tree)
+        kind, found = typed(tree, self.kinds), applied(tree)
         if found is None or not isinstance(kind, tuple) or not kind[0]:
-            if isinstance(kind, tuple) and _is_where(tree):
+            if isinstance(kind, tuple) and is_where(tree):
                 return self._chosen(tree, kind, borrowed)
             return ast.unparse(tree), kind
         function, args = found
@@ -418,60 +323,6 @@ class _Body:
         self.kinds[called] = kind
         return called, kind
 
-    def _applied(self, tree: ast.expr) -> tuple[np.ufunc, list[ast.expr]] | None:
-        """The universal function that an expression calls, and on what."""
-        found: Any = None
-        args: list[ast.expr] = []
-        if isinstance(tree, ast.BinOp):
-            found, args = OPERATORS.get(type(tree.op)), [tree.left, tree.right]
-            if isinstance(tree.op, ast.Pow) and ast.unparse(tree.right) in ("2", "2.0"):
-                found, args = np.square, [tree.left]
-        elif isinstance(tree, ast.UnaryOp):
-            found, args = OPERATORS.get(type(tree.op)), [tree.operand]
-        elif isinstance(tree, ast.Compare) and len(tree.ops) == 1:
-            found, args = OPERATORS.get(type(tree.ops[0])), [tree.left, tree.comparators[0]]
-        elif isinstance(tree, ast.Call) and not tree.keywords:
-            called = ast.unparse(tree.func)
-            found, args = getattr(np, called.removeprefix("np."), None), tree.args
-            found = found if called.startswith("np.") else None
-        if not isinstance(found, np.ufunc) or found.nin != len(args) or found.nout != 1:
-            return None
-        return found, args
-
-    def _typed(self, tree: ast.expr) -> Any:
-        """The shape and dtype of an expression; a type for Python's numbers; None if unknown."""
-        if isinstance(tree, ast.Constant):
-            return type(tree.value) if type(tree.value) in (int, float) else None
-        if isinstance(tree, ast.Attribute) and tree.attr == "T":
-            kind = self._typed(tree.value)
-            return (kind[0][::-1], kind[1]) if isinstance(kind, tuple) else None
-        if isinstance(tree, ast.Name):
-            kind = self.kinds.get(tree.id)
-            return float if kind and not kind[0] and kind[1] == np.float64 else kind
-        if isinstance(tree, ast.UnaryOp) and isinstance(tree.operand, ast.Constant):
-            return self._typed(tree.operand)
-        if _is_where(tree):
-            return self._chosen_kind([self._typed(x) for x in tree.args])  # type: ignore[attr-defined]
-        found = self._applied(tree)
-        if found is None:
-            return None
-        kinds = [self._typed(x) for x in found[1]]
-        if any(x is None for x in kinds) or not any(isinstance(x, tuple) for x in kinds):
-            return None
-        try:
-            wanted = tuple(x[1] if isinstance(x, tuple) else x for x in kinds)
-            dtype = found[0].resolve_dtypes((*wanted, None))[-1]
-        except TypeError:
-            return None
-        return np.broadcast_shapes(*(x[0] for x in kinds if isinstance(x, tuple))), dtype
-
-    def _chosen_kind(self, kinds: list[Any]) -> Kind | None:
-        if any(x is None for x in kinds) or not isinstance(kinds[0], tuple):
-            return None
-        numbers = [x[1] if isinstance(x, tuple) else x(0) for x in kinds[1:]]
-        shapes = (x[0] for x in kinds if isinstance(x, tuple))
-        return np.broadcast_shapes(*shapes), np.result_type(*numbers)
-
     def _np(self, function: str) -> str:
         return self.text.mention(function, getattr(np, function))
 
@@ -481,223 +332,12 @@ class _Body:
         return self.text.mention(f"{name}_{part}", getattr(getattr(np, name), part))
 
 
-class _Main(_Body):
-    """The function of the inputs: line by line, and region by region."""
-
-    def __init__(self, text: Text) -> None:
-        program = text.program
-        self.results = [x for x in program.results if isinstance(x, Name)]
-        lines = [line for stage in text.stages if not stage.rows for line in stage.lines]
-        super().__init__(text, lines, set(self.results))
-        self.inputs = [f"{self.mark}{x}" for x in program.names]
-        for x, called in zip(program.names, self.inputs, strict=True):
-            self.name(x, text.kind(x), called)
-        for x in program.constants:
-            self.name(x, text.kind(x), x)
-        self.outside = {*program.names, *program.constants}
-        self.skipped = {p for p, _ in self.dots.values()}
-        self.checked: set[str] = set()  # for nan
-        self.sets: list[str] = []  # of buffers, one for each region
-
-    def run(self) -> None:
-        """All stages in order, and the answer."""
-        items = list(self._items())
-        for item in items:
-            for line in [item] if isinstance(item, Line) else item.lines:
-                self.find_roots(line)
-        for line in self.text.plan.made.values():
-            if turns_round(line):
-                self.find_roots(line)
-        self.live([self._needs(item) for item in items])
-        for i, item in enumerate(items):
-            if isinstance(item, Line):
-                self.line(item, i)
-            else:
-                self._region(item, i)
-        self._answer()
-
-    def _items(self) -> Iterator[Line | Stage]:
-        for stage in self.text.stages:
-            if stage.rows:
-                yield stage
-            else:
-                yield from (x for x in stage.lines if x.name not in self.skipped)
-
-    def _needs(self, item: Line | Stage) -> list[str]:
-        if isinstance(item, Line):
-            return self.uses(item)
-        made = {line.name for line in item.lines}
-        used = (x for line in item.lines for x in self.text.plan.sources(line))
-        return [x for x in used if x not in made]
-
-    def _region(self, stage: Stage, i: int) -> None:
-        """A call that goes through the rows of a region, and what became of its sums."""
-        region = _Region(self.text, stage, self._leaving(stage), set(self.results))
-        given = [ast.unparse(self.operand(x)) for x in region.outer]
-        self.checked |= set(region.leaving)
-        for x in region.leaving:
-            kind = self.text.kind(x)
-            target = self._target(self.text.plan.made[x], kind, None)
-            if target is None:
-                target = f"{self.mark}{x}"
-                self.said.append(f"{target} = {self.mark}empty({kind[0]}, {kind[1].str!r})")
-            self.name(x, kind, target)
-            given.append(target)
-        name = f"{self.mark}region{len(self.text.regions)}"
-        self.text.regions.append(region.written(name))
-        sums = [f"{self.mark}{x}" for x in region.sums]
-        buffers = f"{self.mark}own{len(self.text.regions)}"
-        call = (
-            f"{self.mark}blocks({name}, {stage.rows}, {region.step}, {buffers}, "
-            f"({' '.join(f'{x},' for x in given)}))"
-        )
-        self.sets.append(buffers)
-        self.said.append(f"[{', '.join(sums)}] = {call}" if sums else call)
-        for x, called in zip(region.sums, sums, strict=True):
-            line = self.text.plan.made[x]
-            said = self.averaged(line, called)
-            said = f"float({said})" if line.number else said
-            self.said.extend([f"{called} = {said}"] if said != called else [])
-            self.name(x, self.text.kind(x), called)
-        self.release(i)
-
-    def _leaving(self, stage: Stage) -> list[str]:
-        """What a region makes row by row that is needed after it."""
-        made = stage.made
-        others = [line for s in self.text.stages if s is not stage for line in s.lines]
-        needed = {x for line in others for x in self.text.plan.sources(line)}
-        needed |= {self.text.plan.source(x) for x in self.results}
-        return [line.name for line in stage.lines if line.name in made and line.name in needed]
-
-    def _answer(self) -> None:
-        """A look for nan, where something was left out that would excuse it; and the outputs."""
-        for x in dict.fromkeys(self.results) if self.text.program.whole else ():
-            self._no_nan(x)
-        self.handed_out: set[str] = set()
-        self.said.append(f"return {self._output(self.text.program.outputs)}")
-
-    def _no_nan(self, name: Name) -> None:
-        shape, dtype = self.text.kind(name)
-        if dtype is None or dtype.kind not in "fc" or name in self.checked:
-            return
-        called = ast.unparse(self.operand(name))
-        if shape:
-            self.said.append(f"{self.mark}t = {self._np('vdot')}({called}, {called})")
-            called = f"{self.mark}t"
-        self.said.append(f"if {called} != {called}: raise FloatingPointError")
-
-    def _output(self, nested: Any) -> str:
-        """The outputs in their containers; those of a person's own are built outside."""
-        held = parts(nested)
-        if held is None:
-            return self._result(nested)
-        if type(nested) in (list, tuple):
-            inside = ", ".join(map(self._output, nested))
-            comma = "," if len(nested) == 1 else ""
-            return f"[{inside}]" if type(nested) is list else f"({inside}{comma})"
-        if type(nested) is dict and all(type(key) is str for key in nested):
-            return f"{{{', '.join(f'{k!r}: {self._output(x)}' for k, x in nested.items())}}}"
-        return f"{self.text.rebuild(nested)}([{', '.join(map(self._result, leaves(nested)))}])"
-
-    def _result(self, x: Any) -> str:
-        """A result that is nobody else's: a copy of what is, or may be, another one's memory."""
-        said = ast.unparse(self.operand(x))
-        if not isinstance(x, Name):
-            return said
-        shape, dtype = self.text.kind(x)
-        if dtype is None:
-            return said
-        if not shape:
-            line = self.text.plan.made.get(x)
-            return said if line is None or line.number else f"{self.mark}tidy({said})"
-        roots = self.roots.get(x, {x})
-        shared = roots & (self.outside | self.handed_out) or any(r in self.holds for r in roots)
-        self.handed_out |= roots
-        return f"{said}.copy()" if shared else said
-
-
-class _Region(_Body):
-    """A function of a range of rows, whose answer is a part of each sum."""
-
-    def __init__(self, text: Text, stage: Stage, leaving: list[str], results: set[str]) -> None:
-        super().__init__(text, stage.lines, set(leaving))
-        self.stage, self.leaving, self.results = stage, leaving, results
-        self.step = rows_at_a_time(stage, text.plan.shapes)
-        made = {line.name for line in stage.lines}
-        used = (x for line in stage.lines for x in text.plan.sources(line))
-        self.outer = [x for x in dict.fromkeys(used) if x not in made]
-        self.sums = [line.name for line in stage.lines if line.name in stage.sums]
-        self.lines = [x for x in stage.lines if x.name not in {p for p, _ in self.dots.values()}]
-
-    def kind_here(self, line: Line) -> Kind:
-        """Of a block."""
-        return self._block(line.name)
-
-    def _block(self, name: str) -> Kind:
-        shape, dtype = self.text.kind(name)
-        rows = name in self.stage.blocked or name in self.stage.made
-        return ((self.step, *shape[1:]) if rows else shape), dtype
-
-    def written(self, name: str) -> str:
-        """Its text, under this name; its arguments are what it uses, and what it writes to."""
-        start, end, own = (f"{self.mark}{x}" for x in ("i", "j", "own"))
-        arguments = [f"{self.mark}a{i}" for i in range(len(self.outer) + len(self.leaving))]
-        for x, called in zip((*self.outer, *self.leaving), arguments, strict=True):
-            if x in self.stage.blocked or x in self.stage.made:
-                self.said.append(f"{called} = {called}[{start}:{end}]")
-            self.name(x, self._block(x), called)
-        self.given = dict(zip(self.leaving, arguments[len(self.outer) :], strict=True))
-        for line in self.lines:
-            self.find_roots(line)
-        self.live([self.uses(line) for line in self.lines])
-        for i, line in enumerate(self.lines):
-            self.line(line, i)
-        self._no_nan()
-        self.said.append(f"return ({' '.join(f'{self.mark}{x},' for x in self.sums)})")
-        head = f"def {name}({', '.join([start, end, own, *arguments])}):"
-        return "\n".join([head, *_indented([*self._buffers(own, f"{end} - {start}"), *self.said])])
-
-    def _buffers(self, own: str, rows: str) -> Iterator[str]:
-        """The buffers of this thread, made when it comes first; shorter ones for the last rows."""
-        if self.buffers.kinds:
-            new = (f"{self.mark}empty({shape}, {d.str!r})" for shape, d in self.buffers.kinds)
-            yield f"if not {own}: {own} += [{', '.join(new)}]"
-            names = f"[{', '.join(self.buffers.names)}]"
-            yield f"{names} = {own} if {rows} == {self.step} else [x[:{rows}] for x in {own}]"
-
-    def line(self, line: Line, i: int) -> None:
-        """One line; of a sum over all rows, the part of these."""
-        if line.name not in self.stage.sums:
-            super().line(line, i)
-            return
-        called = f"{self.mark}{line.name}"
-        self.said.append(f"{called} = {self._part(line)}")
-        self.release(i)
-
-    def _part(self, line: Line) -> str:
-        if line.primitive is ops.matmul:
-            a, b = (ast.unparse(self.operand(x)) for x in line.inputs)
-            return f"{self._np('dot')}({a}, {b})"
-        whole = self.whole_sum(line)
-        if whole is not None:
-            return whole
-        return f"{self._of('add.reduce')}({ast.unparse(self.operand(line.inputs[0]))}, 0)"
-
-    def _no_nan(self) -> None:
-        """While the block is at hand."""
-        for x in self.leaving:
-            if self.text.program.whole and x in self.results and self.text.kind(x)[1].kind in "fc":
-                called = self.given[x]
-                self.said.append(f"{self.mark}t = {self._np('vdot')}({called}, {called})")
-                self.said.append(f"if {self.mark}t != {self.mark}t: raise FloatingPointError")
-
-
-def _dots(text: Text, lines: Sequence[Line]) -> Iterator[tuple[str, tuple[str, tuple[Any, Any]]]]:
+def _dots(text: Any, lines: Sequence[Line]) -> Iterator[tuple[str, tuple[str, tuple[Any, Any]]]]:
     """Sums of products of which nobody else needs the product: its name, and its two operands."""
     made = {line.name: line for line in lines}
     uses: Counter[str] = text.writer.uses
     for line in lines:
-        if not _adds_all(line) or line.inputs[0] not in made:
+        if not adds_all(line) or line.inputs[0] not in made:
             continue
         product = made[line.inputs[0]]
         if product.primitive not in (ops.multiply, ops.square) or uses[product.name] != 1:
@@ -705,30 +345,15 @@ def _dots(text: Text, lines: Sequence[Line]) -> Iterator[tuple[str, tuple[str, t
         operands = product.inputs * (2 if product.primitive is ops.square else 1)
         kind = product.shape, line.dtype
         alike = all(isinstance(x, Name) and text.kind(x) == kind for x in operands)
-        if alike and line.dtype.kind == "f" and line.dtype.itemsize > 2:
+        short = text.plan.place[line.name] in text.in_blocks or math.prod(product.shape) <= DOTTED
+        if short and alike and line.dtype.kind == "f" and line.dtype.itemsize > 2:
             yield line.name, (product.name, (operands[0], operands[1]))
 
 
-def _adds_all(line: Line) -> bool:
+def adds_all(line: Line) -> bool:
     """Whether it is the sum, or the mean, of all entries, as a single number."""
     if line.shape or not isinstance(line.inputs[0], Name):
         return False
     if line.primitive is ops.sum_to:
         return True
     return line.primitive in (ops.sum, ops.mean) and not line.settings["keepdims"]
-
-
-def _is_where(tree: Any) -> bool:
-    if not isinstance(tree, ast.Call) or tree.keywords or len(tree.args) != 3:
-        return False
-    return ast.unparse(tree.func) == "np.where"
-
-
-def _put(tree: Any, known: Mapping[str, ast.expr]) -> Any:
-    """An expression with others in place of some names."""
-
-    class Put(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.AST:  # the ast module's name
-            return known.get(node.id, node)
-
-    return Put().visit(tree)

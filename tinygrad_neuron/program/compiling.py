@@ -13,12 +13,13 @@ import numpy as np
 from tinygrad_neuron import graph
 from tinygrad_neuron.containers import leaves, mapped
 from tinygrad_neuron.graph import Node, has_stand_ins
+from tinygrad_neuron.modes import in_training
 from tinygrad_neuron.program.backends import Backend, backend_called
 from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.program import Program
 from tinygrad_neuron.program.recorded import Recorder
 from tinygrad_neuron.program.surroundings import Surroundings
-from tinygrad_neuron.program.taking import Taker, as_input, described, kind_of, taker
+from tinygrad_neuron.program.taking import MISS, Taker, as_input, described, kind_of, taker
 from tinygrad_neuron.program.tracing import program_with_leaves
 
 Function = Callable[..., Any]
@@ -83,18 +84,16 @@ class Compiled:
         self.traces: list[Trace] = []
         self._backend = backend
         self._known: dict[Any, _Known] = {}
-        self._recent: tuple[_Known, ...] = ()
+        self._recent: dict[bool, tuple[_Known, ...]] = {False: (), True: ()}  # by `in_training()`
         self._surroundings = Surroundings(f)
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
-        if not settings and not graph.pauses and self._surroundings.same():
-            for known in self._recent:
-                inputs = known.take(args)
-                if inputs is not None:
-                    if known.leaves:
-                        return known.record((*inputs, *known.leaves))
-                    return known.run(*inputs)
+        if not settings and not graph.pauses:
+            for known in self._recent[in_training()]:
+                answer = known.take(args)
+                if answer is not MISS:
+                    return answer
         return self._at_large(args, settings)
 
     def _at_large(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
@@ -114,17 +113,18 @@ class Compiled:
 
     def _for(self, given: tuple[Any, ...], settings: bool) -> _Known:
         """The program for such arguments, made now if there is none."""
-        key = settings, tuple(map(kind_of, given))
+        training = in_training()
+        key = settings, training, tuple(map(kind_of, given))
         with self._lock:
             changed = "" if self._surroundings.same() else self._surroundings.change()
             if changed:
-                self._known, self._recent = {}, ()
+                self._known, self._recent = {}, {False: (), True: ()}
             if key not in self._known:
                 self._known[key] = self._traced(given, settings, changed)
             known = self._known[key]
             if known.real and not settings:
-                others = (x for x in self._recent if x is not known)
-                self._recent = (known, *others)[:RECENT]
+                others = (x for x in self._recent[training] if x is not known)
+                self._recent[training] = (known, *others)[:RECENT]
         return known
 
     def _traced(self, given: tuple[Any, ...], settings: bool, changed: str) -> _Known:
@@ -134,11 +134,12 @@ class Compiled:
         program, hidden = program_with_leaves(f, given)
         program = optimised(program)
         run = self._backend(program)
+        record = Recorder(program, run, self._backend)
         known = _Known(
-            take=taker(given),
+            take=taker(given, self._surroundings, record.with_leaves(hidden) if hidden else run),
             run=run,
             leaves=hidden,
-            record=Recorder(program, run, self._backend),
+            record=record,
             real=not any(np.dtype(x).kind == "c" for x in dtypes_in(program)),
             inputs={x.name: described(x) for x in program.inputs},
         )

@@ -23,6 +23,7 @@ from tinygrad_neuron.program.native.compiled import Compiled
 from tinygrad_neuron.program.native.looping import Loop, loop_of
 from tinygrad_neuron.program.passes import given, optimised
 from tinygrad_neuron.program.program import Program
+from tinygrad_neuron.program.rows import over_rows
 from tinygrad_neuron.program.tracing import program_of
 from tinygrad_neuron.transforms import value_and_grad
 
@@ -30,7 +31,7 @@ Numbers = list[Any]
 
 
 @dataclass(frozen=True)
-class Course:
+class Outcome:
     """What a loop reached: the last state with a finite loss, and the loss before every step.
 
     `stopped` says why it ended early; it is empty where all steps were done.
@@ -48,8 +49,9 @@ def descend(
     alpha: float,
     steps: int,
     batches: Sequence[Any] = (),
+    rows: Sequence[Any] = (),
     native: bool | None = None,
-) -> Course:
+) -> Outcome:
     """Gradient descent on `loss(parameters, *data, *batch)`: steps of `alpha` times the slope.
 
     >>> from tinygrad_neuron.program import descend
@@ -57,8 +59,14 @@ def descend(
     >>> round(course.state, 6), len(course.losses)
     (5.828125, 50)
 
-    Everything else is as in `repeated`.
+    A loss that is written with plain numbers, for one sample, is traced once and looped over
+    `rows`, arrays with a sample in each row: a row of a table is given to it as a list of numbers.
+    What descends is the mean of the losses. Everything else is as in `repeated`.
+
+    Raises `UnsupportedError` (TN131) for a loss with arrays in what depends on the row.
     """
+    if rows:
+        return _descend_rows(loss, parameters, data, rows, alpha, steps, native)
     slope = value_and_grad(loss)
 
     def step(state: Any, *rest: Any) -> Any:
@@ -80,7 +88,7 @@ def repeated(
     steps: int,
     batches: Sequence[Any] = (),
     native: bool | None = None,
-) -> Course:
+) -> Outcome:
     """What comes of `loss, state = step(state, *data, *batch)`, so many times.
 
     `state` is a number, an array or a container of them, and keeps its shapes and dtypes. Of each
@@ -106,11 +114,65 @@ def repeated(
     program = given(program, **{x: _plain(y) for x, y in fixed})
     program = _handed_on(optimised(program), names[0], start)
     moving = dict(zip(chain(*names[1 + len(data) :]), turns, strict=True))
-    run = _Run(program, names[0], moving, steps)
-    if native or (native is None and find_spec("numba") is not None):
-        run.native = loop_of(program, names[0], {Name(x): len(y) for x, y in moving.items()})
-    reached, losses, why = run.whole(start)
-    return Course(rebuilt(state, reached), losses, why)
+    reached, losses, why = _run(program, names[0], moving, steps, native).whole(start)
+    return Outcome(rebuilt(state, reached), losses, why)
+
+
+def _descend_rows(
+    loss: Callable[..., Any],
+    parameters: Any,
+    data: Sequence[Any],
+    rows: Sequence[Any],
+    alpha: float,
+    steps: int,
+    native: bool | None,
+) -> Outcome:
+    """Descent on the mean of a loss over rows of numbers."""
+    tables = [np.asarray(_plain(x)) for x in rows]
+    sample = [x[0].tolist() for x in tables]
+    one = program_of(value_and_grad(loss))(parameters, *data, *sample)
+    names = [list(leaves(argument)) for argument in one.arguments]
+    own = list(chain(*names[1 + len(data) :]))
+    many = over_rows(one, own, len(tables[0]))
+    columns = (column for x in tables for column in np.atleast_2d(x.T))
+    fixed = [*zip(chain(*names[1 : 1 + len(data)]), leaves(data), strict=True)]
+    fixed += zip(own, columns, strict=True)
+    program = given(many, **{x: _plain(y) for x, y in fixed})
+    start = [_plain(x) for x in leaves(parameters)]
+    program = _handed_on(optimised(_moved(program, names[0], float(alpha))), names[0], start)
+    reached, losses, why = _run(program, names[0], {}, steps, native).whole(start)
+    return Outcome(rebuilt(parameters, reached), losses, why)
+
+
+def _moved(program: Program, names: Sequence[str], alpha: float) -> Program:
+    """A loss and its slopes as the loss and the parameters after a step."""
+    loss, *slopes = program.results
+    taken = {program.name, *program.names, *program.constants, *(x.name for x in program.lines)}
+    kinds = {x.name: x for x in program.inputs}
+    lines, outputs = list(program.lines), [loss]
+    for name, slope in zip(names, slopes, strict=True):
+        kind: Any = (kinds[name].shape, kinds[name].dtype, kinds[name].number)
+        change, new = (Name(fresh_name(x, taken), given=False) for x in ("change", f"next_{name}"))
+        lines.append(Line(change, ops.multiply, (alpha, slope), {}, *kind))
+        lines.append(Line(new, ops.subtract, (Name(name), change), {}, *kind))
+        outputs.append(new)
+    whole = program.whole and _moved(program.whole, names, alpha)
+    return replace(program, lines=tuple(lines), outputs=tuple(outputs), whole=whole)
+
+
+def _installed() -> bool:
+    """Whether there is what compiled loops need."""
+    return all(find_spec(library) is not None for library in ("numba", "scipy"))
+
+
+def _run(
+    program: Program, names: Sequence[str], moving: Any, steps: int, native: bool | None
+) -> "_Run":
+    """A loop that is ready to go."""
+    run = _Run(program, names, moving, steps)
+    if native or (native is None and _installed()):
+        run.native = loop_of(program, names, {Name(x): len(y) for x, y in moving.items()})
+    return run
 
 
 def _plain(x: Any) -> Any:
@@ -203,7 +265,7 @@ class _Run:
         given |= {x: tidy(y[k % len(y)]) for x, y in self.moving.items()}
         inputs = [given[x] for x in self.program.names]
         run = self.native.run if isinstance(self.native, Compiled) else self.program.run
-        loss, *new = run(*self._arguments(inputs))
+        loss, *new = leaves(run(*self._arguments(inputs)))
         return float(loss), new
 
     def _arguments(self, inputs: Numbers) -> Any:

@@ -44,6 +44,10 @@ class Recorder:
         nodes = [self._node(x, owners, call) for x, call in zip(numbers, calls, strict=True)]
         return rebuilt(self.program.outputs, nodes)
 
+    def with_leaves(self, leaves: Sequence[Node]) -> Run:
+        """The same for plain inputs, with these leaves behind them."""
+        return lambda *inputs: self((*inputs, *leaves))
+
     def _kind(self, i: int) -> Any:
         """The line, or the input, that a result is."""
         name, program = self.program.results[i], self.program

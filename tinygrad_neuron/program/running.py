@@ -12,16 +12,17 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tinygrad_neuron.graph import tidy
 from tinygrad_neuron.program.blocks import blocks
-from tinygrad_neuron.program.calls import Text
 from tinygrad_neuron.program.excuses import without_excuses
 from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.program import Program
+from tinygrad_neuron.program.text import Text
 
 LIBRARIES = {
     "np": np, "math": math, "itertools": itertools, "functools": functools, "operator": operator,
@@ -30,83 +31,70 @@ LIBRARIES = {
 
 PATIENCE = 3  # calls that are done twice before the second way is taken at once
 
+Run = Callable[..., Any]
 
-def runner(program: Program, threads: int | None = None) -> Callable[..., Any]:
+
+def runner(program: Program, threads: int | None = None) -> Run:
     """The function of a program's inputs, one by one, that gives its outputs.
 
     It first runs without the zero-cotangent rule, where a nan among the results would tell that it
     was needed, and then with it. What Python's floats refuse (1/0) is done by the primitives.
     """
     short = without_excuses(program)
-    if short.whole is None:
-        return _text_of(short, threads)
-    first, whole = _text_of(short, threads), short.whole
-    second: list[Callable[..., Any]] = []
-    needed = 0
-
-    def run(*inputs: Any) -> Any:
-        nonlocal needed
-        if needed < PATIENCE:
-            try:
-                return first(*inputs)
-            except FloatingPointError:
-                needed += 1
-        if not second:
-            second.append(_text_of(replace(optimised(whole), whole=None), threads))
-        return second[0](*inputs)
-
-    return run
+    careful = None if short.whole is None else _Careful(short.whole, threads)
+    return _text_run(short, threads, careful)
 
 
-def _text_of(program: Program, threads: int | None) -> Callable[..., Any]:
-    """The text of a program as a function; it raises `FloatingPointError` for a nan, if it looks.
+class _Careful:
+    """The run of a whole program, with every rule in it, for whom a shorter one is not enough."""
+
+    def __init__(self, whole: Program, threads: int | None) -> None:
+        self.whole, self.threads = replace(whole, whole=None), threads
+        self.calls = 0
+        self.run: Run | None = None
+
+    def __call__(self, *inputs: Any) -> Any:
+        self.calls += 1
+        if self.run is None:
+            self.run = _text_run(optimised(self.whole), self.threads, None)
+        return self.run(*inputs)
+
+
+def _text_run(program: Program, threads: int | None, careful: _Careful | None) -> Run:
+    """The text of a program as a function, which hands over to the careful one where it must.
 
     Each call that is under way has buffers of its own, which the next one takes over.
     """
-    text = Text(program)
-    whole = text.whole()
-    scope = dict(LIBRARIES) | dict(program.constants)
-    scope |= text.names(
-        tidy=tidy,
-        blocks=functools.partial(blocks, threads=threads),
-        empty=np.empty,
-    )
-    exec(compile(whole, f"<program {program.name}, as it runs>", "exec"), scope)
-    make = scope[text.maker]
-    free: list[tuple[Callable[..., Any], Callable[..., Any]]] = []
+    make, silent = _maker(program, threads)
+    free: list[Run] = []
 
     def run(*inputs: Any) -> Any:
+        if careful is not None and careful.calls >= PATIENCE:
+            return careful(*inputs)
         try:
             one = free.pop()
         except IndexError:
-            one = _silent(), make()
-        within, function = one
+            one = partial(_silent(), make()) if silent else make()
         try:
-            return within(function, *inputs)
+            return one(*inputs)
         except FloatingPointError:
-            raise
+            return careful(*inputs)  # type: ignore[misc]  # who has none does not look for nan
         except (ArithmeticError, ValueError):
             return program.interpret_inputs(*inputs)
         finally:
             free.append(one)
 
-    if text.numbers_only:
-        return _of_numbers(program, make())
     return run
 
 
-def _of_numbers(program: Program, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of a program without arrays: no buffers, and no warnings of NumPy's."""
-
-    def run(*inputs: Any) -> Any:
-        try:
-            return function(*inputs)
-        except FloatingPointError:
-            raise
-        except (ArithmeticError, ValueError):
-            return program.interpret_inputs(*inputs)
-
-    return run
+def _maker(program: Program, threads: int | None) -> tuple[Callable[[], Run], bool]:
+    """What makes the function with its buffers, and whether NumPy might warn in it."""
+    text = Text(program)
+    whole = text.whole()
+    scope = dict(LIBRARIES) | dict(program.constants)
+    scope |= text.names(tidy=tidy, blocks=partial(blocks, threads=threads), empty=np.empty)
+    exec(compile(whole, f"<program {program.name}, as it runs>", "exec"), scope)
+    return scope[text.maker], not text.numbers_only
 
 
 def _silent() -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from tinygrad_neuron.program.lines import Line, Name
 from tinygrad_neuron.program.program import Program
 
 BLOCK = 8192  # entries of a block, which is 64 kB of float64
+WORTH = 32 * BLOCK  # entries; smaller arrays stay in the cache as they are
 STREAMED = 16 * BLOCK  # entries of a block that is only read
 SMALL_MATRIX = 1024  # entries; against a larger one BLAS does better with all rows at once
 
@@ -114,7 +115,7 @@ class Planner:
         """How many rows it would have in a region: of its result, or of what it adds up."""
         shapes = [line.shape, *(self.shapes[x] for x in self.sources(line))]
         largest = max(shapes, key=math.prod)
-        return largest[0] if math.prod(largest) >= 2 * BLOCK else 0
+        return largest[0] if math.prod(largest) >= WORTH else 0
 
     def sources(self, line: Line) -> list[Name]:
         """Its operands; of a matrix the other way round, the matrix."""

@@ -15,29 +15,26 @@ class Surroundings:
     def __init__(self, f: Callable[..., Any]) -> None:
         inner = inspect.unwrap(f)
         self._function = inner if inspect.isfunction(inner) else None
-        self._cells: list[tuple[str, CellType, Any]] = []
-        self._globals: list[tuple[str, Any]] = []
+        self.scope: dict[str, Any] = getattr(self._function, "__globals__", {})
+        self.cells: list[tuple[str, CellType, Any]] = []
+        self.names: list[tuple[str, Any]] = []  # of globals
         self.change()
 
     def same(self) -> bool:
         """Whether each variable still is what it was."""
-        for _, cell, seen in self._cells:
-            if cell.cell_contents is not seen:
-                return False
-        if self._globals:
-            scope = self._function.__globals__  # type: ignore[union-attr]  # it has globals
-            for name, seen in self._globals:
-                if scope.get(name) is not seen:
-                    return False
-        return True
+        closed = all(cell.cell_contents is seen for _, cell, seen in self.cells)
+        return closed and all(self.scope.get(name) is seen for name, seen in self.names)
 
     def change(self) -> str:
         """Which variables are other things than before, in words; from now on these count."""
-        before = {name: seen for name, _, seen in self._cells} | dict(self._globals)
-        self._cells, self._globals = list(self._closed_over()), list(self._mentioned())
-        now = {name: seen for name, _, seen in self._cells} | dict(self._globals)
+        before = self._seen()
+        self.cells, self.names = list(self._closed_over()), list(self._mentioned())
+        now = self._seen()
         changed = [name for name, x in now.items() if name in before and before[name] is not x]
         return f"{', '.join(changed)}: another object than before" if changed else ""
+
+    def _seen(self) -> dict[str, Any]:
+        return {name: seen for name, _, seen in self.cells} | dict(self.names)
 
     def _closed_over(self) -> Iterator[tuple[str, CellType, Any]]:
         if self._function is not None:
@@ -50,7 +47,6 @@ class Surroundings:
 
     def _mentioned(self) -> Iterator[tuple[str, Any]]:
         if self._function is not None:
-            scope = self._function.__globals__
             for name in self._function.__code__.co_names:
-                if name in scope and not isinstance(scope[name], ModuleType | type):
-                    yield name, scope[name]
+                if name in self.scope and not isinstance(self.scope[name], ModuleType | type):
+                    yield name, self.scope[name]

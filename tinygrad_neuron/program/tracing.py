@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinygrad_neuron.batching import one_batch
 from tinygrad_neuron.containers import leaves, mapped, parts, rebuilt
 from tinygrad_neuron.errors import OURS, LeftGraphError, TraceError, name_of
 from tinygrad_neuron.graph import (
@@ -21,8 +20,10 @@ from tinygrad_neuron.graph import (
     Array,
     Node,
     Primitive,
+    any_foreign,
     dtype_of,
     history,
+    plain,
     recording,
     standing_in,
     tick,
@@ -226,7 +227,7 @@ def _traced_once(
     token = _turns.set(turns)
     others = standing_in(hidden.stand_in) if hidden else nullcontext()
     try:
-        with others, one_batch(), recording(), np.errstate(all="ignore"), listening() as called:
+        with others, recording(), np.errstate(all="ignore"), listening() as called:
             result = f(*rebuilt(examples, inputs.values()), **settings)
     finally:
         _turns.reset(token)
@@ -243,6 +244,11 @@ def _stand_in(example: Any, name: str) -> Any:
     """An example as a Value that is not looked at; what is no number stays."""
     if isinstance(example, bool | str | bytes) or example is None:
         return example
+    if any_foreign(example):
+        raise TraceError(
+            f"{name} is a {type(plain(example)).__module__} array, and a program is of NumPy's.",
+            hint="cluster.value_and_grad(f) runs the program on each partition of Dask's",
+        )
     if isinstance(example, np.ndarray) and example.dtype.kind in "iub":
         data = example.copy()  # labels and the like: no leaves, but inputs all the same
     else:

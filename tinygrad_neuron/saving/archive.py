@@ -11,7 +11,6 @@ import json
 import os
 import zipfile
 from collections.abc import Callable, Mapping
-from math import prod
 from pathlib import Path
 from typing import IO, Any
 
@@ -103,6 +102,8 @@ def read(path: PathLike, format: str) -> tuple[Any, Arrays]:  # noqa: A002
         raise ModelFileError(
             f"{path} cannot be read: {error.strerror or error}.", hint="check the path"
         ) from error
+    except ModelFileError:
+        raise
     except BROKEN as error:
         raise damaged(path, str(error) or type(error).__name__) from error
 
@@ -143,7 +144,7 @@ def arrays_in(members: zipfile.ZipFile, kinds: str = NUMBERS) -> Arrays:
 
 
 def _array(content: bytes, kinds: str) -> Array:
-    """An array whose header speaks of just the numbers that follow it."""
+    """An array of the numbers that follow its header, if they are as many as that says."""
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     read_header = {
@@ -153,10 +154,9 @@ def _array(content: bytes, kinds: str) -> Array:
     shape, by_columns, dtype = read_header(stream)
     if dtype.kind not in kinds:
         raise ValueError(f"an array of {dtype}")
-    numbers = content[stream.tell() :]
-    if min(shape, default=0) < 0 or prod(shape) * dtype.itemsize != len(numbers):
-        raise ValueError(f"an array of shape {shape} in {len(numbers)} bytes")
-    flat = np.frombuffer(numbers, dtype).astype(dtype.newbyteorder("="))
+    if min(shape, default=0) < 0:  # which would mean to NumPy: as many as there are
+        raise ValueError(f"an array of shape {shape}")
+    flat = np.frombuffer(content[stream.tell() :], dtype).astype(dtype.newbyteorder("="))
     return flat.reshape(shape, order="F" if by_columns else "C")
 
 
@@ -172,7 +172,7 @@ def damaged(path: PathLike, reason: str) -> ModelFileError:
 def foreign(path: PathLike, reason: str) -> ModelFileError:
     return ModelFileError(
         f"{path} was not written by this package: {reason}.",
-        hint="tn.save(model, path) writes what tn.load(path) reads",
+        hint="a file that tn.save(model, path) wrote, or train --save",
     )
 
 

@@ -25,7 +25,7 @@ LINE = 76  # characters of a line of encoded numbers
 RESERVED = {"x", "np", "predict", "base64", "math", "functools", "itertools", "operator"}
 
 
-def export(model: Any, path: str | Path, example: Array) -> None:
+def export(model: Any, path: str | Path, example: Array, *, about: str = "") -> None:
     """Write a model as a Python file whose `predict(x)` needs NumPy alone.
 
     `example` is rows as the model is given them, of shape (N, ...): the file takes as many rows as
@@ -45,12 +45,12 @@ def export(model: Any, path: str | Path, example: Array) -> None:
     another, and `TraceError` (TN165) for one that looks at its numbers.
     """
     rows = np.asarray(plain(example))
-    Path(path).write_text(source(model, rows), encoding="utf-8")
+    Path(path).write_text(source(model, rows, about), encoding="utf-8")
 
 
-def source(model: Any, example: Array) -> str:
+def source(model: Any, example: Array, about: str = "") -> str:
     """The text of such a file."""
-    texts = [_text(model, np.resize(example, (n, *example.shape[1:]))) for n in ROWS]
+    texts = [_text(model, np.resize(example, (n, *example.shape[1:])), about) for n in ROWS]
     if len(set(texts)) > 1:
         raise NotSavableError(
             f"{type(model).__name__} does other things with {ROWS[0]} rows than with {ROWS[-1]}.",
@@ -60,7 +60,7 @@ def source(model: Any, example: Array) -> str:
     return texts[0]
 
 
-def _text(model: Any, rows: Array) -> str:
+def _text(model: Any, rows: Array, about: str) -> str:
     """The source of a program, with its parameters and constants above the function."""
     parameters = _named(model)
     program = _program(model, rows, parameters)
@@ -71,6 +71,7 @@ def _text(model: Any, rows: Array) -> str:
     encoded = {name: _written(x) for name, x in numbers.items()}
     shape = ", ".join(["N", *map(str, rows.shape[1:])])
     told = f"What a trained model says of rows x of shape ({shape}); made by tinygrad_neuron."
+    told = "\n\n".join([told, _harmless(about) + "\n"]) if about else told
     imports = [line for line in head.split("\n") if line.startswith("import ")]
     if any("base64" in text for text in encoded.values()):
         imports = sorted({"import base64", *imports})
@@ -105,6 +106,8 @@ def _identifier(name: str) -> str:
     ('layers_0_w', 'parts_é_é_b')
     """
     joined = re.sub(r"\W+", "_", name).strip("_")
+    if not joined.isidentifier():
+        return f"w_{joined}"
     return f"{joined}_" if joined in RESERVED or keyword.iskeyword(joined) else joined
 
 
@@ -120,6 +123,12 @@ def _program(model: Any, rows: Array, parameters: dict[str, Any]) -> Program:
     signature = inspect.Signature([inspect.Parameter(name, kind) for name in names])
     predict.__signature__ = signature  # type: ignore[attr-defined]
     return program_of(predict)(rows, *(plain(p) for p in parameters.values()))
+
+
+def _harmless(text: str) -> str:
+    """A text that ends no docstring, whatever a column is called."""
+    printable = "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+    return printable.replace("\\", "/").replace('"', "'")
 
 
 def _written(x: Array) -> str:

@@ -72,7 +72,7 @@ def train(
     """
     sheet = sheet_of(data)
     names = tuple(columns) or tuple(name for name in sheet.names if name != target)
-    _check(sheet, target, names, categories)
+    check_columns(sheet, target, names, categories)
     inputs = [learnt(sheet, name, impute, categories) for name in names]
     model = model_for(
         inputs, learnt(sheet, target, None, categories), hidden=hidden, activation=activation,
@@ -86,15 +86,15 @@ def train(
         model, (rows.x, rows.y), loss=model.loss, epochs=epochs, batch_size=batch_size, seed=seed,
         validation=held, patience=patience if held else None, **fitting,
     )  # fmt: skip
+    source = Path(sheet.source).name
     model.learning = {
-        "source": Path(sheet.source).name, "rows": len(sheet), "seed": seed,
-        "history": history.to_dict(),
+        "source": source, "rows": len(sheet), "seed": seed, "history": history.to_dict(),
     }  # fmt: skip
     quality = _quality(model, *(held or (rows.x, rows.y)))
     return Trained(
         model,
         history,
-        Path(sheet.source).name,
+        source,
         len(sheet),
         seed,
         quality,
@@ -102,7 +102,10 @@ def train(
     )
 
 
-def _check(sheet: Sheet, target: str, names: Sequence[str], categories: Sequence[str]) -> None:
+def check_columns(
+    sheet: Sheet, target: str, names: Sequence[str], categories: Sequence[str]
+) -> None:
+    """Raise for a name that no column has, and for a column that is asked for twice."""
     for name in (target, *names, *categories):
         sheet.column(name)
     if target in names or not names or len(set(names)) < len(names):

@@ -72,6 +72,11 @@ class TableModel(Module):
             return places
         return 2.0 * places - 1.0 if self.loss in OF_SIGNS else places.astype(float)
 
+    @property
+    def targets_kind(self) -> type:
+        """What the entries of `targets` are: whole numbers where they are labels."""
+        return int if isinstance(self.target, Categories) and self.loss in OF_CLASSES else float
+
     def scores(self, data: Any) -> Array:
         """What the network says of the rows of a table, before it is read as anything."""
         with no_grad(), np.errstate(all="ignore"):
@@ -104,9 +109,55 @@ class TableModel(Module):
         places = scores.argmax(axis=-1) if self.loss in OF_CLASSES else (scores > 0).astype(int)
         return [self.target.values[i] for i in places]
 
+    def export(self, path: str | Path) -> None:
+        """Write a Python file whose `predict(x)` needs NumPy alone and takes the table's numbers.
+
+        x has a column for each of numbers and, for each of texts, one 0 or 1 for every text; the
+        file lists them in order. It gives numbers in the units of the table, probabilities where
+        the loss knows them, and scores elsewhere.
+        """
+        width = sum(column.width for column in self.columns)
+        saving.export(_InUnits(self), path, np.zeros((2, width)), about=self._about())
+
+    def _about(self) -> str:
+        """The columns of x, and what comes out."""
+        names = [
+            f"{column.name} = {value}" if value else column.name
+            for column in self.columns
+            for value in (column.values if isinstance(column, Categories) else ("",))
+        ]
+        lines = [f"x[:, {i}]: {name}" for i, name in enumerate(names)]
+        if isinstance(self.target, Numbers):
+            return "\n".join([*lines, f"It says: {self.target.name}"])
+        says = {"binary_cross_entropy": "probability", "cross_entropy": "probabilities"}
+        what = says.get(self.loss, "scores")
+        told = self.target.values[1:] if self.loss not in OF_CLASSES else self.target.values
+        return "\n".join([*lines, f"It says: {what} of {self.target.name} = {words(told)}"])
+
     def __repr__(self) -> str:
         names = words([column.name for column in self.columns])
         return f"TableModel of {self.target.name} from {names}: {self.network}"
+
+
+class _InUnits(Module):
+    """A table's model that is given numbers as they stand there, and answers in the same units."""
+
+    def __init__(self, model: TableModel) -> None:
+        plain = [
+            (column.mean, column.scale) if isinstance(column, Numbers) else (0.0, 1.0)
+            for column in model.columns
+            for _ in range(column.width)
+        ]
+        self.mean, self.scale = np.array(plain).T.copy()
+        self.network, self.target, self.loss = model.network, model.target, model.loss
+
+    def __call__(self, x: Array) -> Any:
+        said = self.network((x - self.mean) / self.scale)
+        if isinstance(self.target, Numbers):
+            return said * self.target.scale + self.target.mean
+        if self.loss == "cross_entropy":
+            return softmax(said, axis=-1)
+        return sigmoid(said) if self.loss == "binary_cross_entropy" else said
 
 
 def model_for(

@@ -183,13 +183,37 @@ def _chain(trace: Trace, leaf: dict[str, Any], width: int) -> Iterator[str]:
             yield _broken(f"  {_product(trace, path, 'through ' + _way(trace, path))}", width)
         parts = " + ".join(_bracketed(shown(_worth(path))) for path in paths)
         yield _broken(f"  {slope} = {parts} = {shown(leaf['gradient'])}", width)
+    yield from _zero_factor(trace, leaf, slope, width)
     yield from _in_words(trace, leaf, result)
 
 
+def _zero_factor(trace: Trace, leaf: dict[str, Any], slope: str, width: int) -> Iterator[str]:
+    """Which factor is 0 where a gradient is, though there is a path."""
+    if leaf["gradient"] is None or decoded(leaf["gradient"]) != 0.0:
+        return
+    reached = {leaf["id"]}
+    for event in reversed(backward(trace)):
+        if event["input"] not in reached:
+            continue
+        reached.add(event["node"])
+        node, x = trace["nodes"][event["node"]], trace["nodes"][event["input"]]
+        numbers = [decoded(event[key]) for key in ("upstream", "local") if event[key] is not None]
+        if len(numbers) == 2 and numbers[0] and numbers[1] == 0.0:
+            yield wrapped(
+                f"{slope} is exactly 0 although there is a path: the local derivative of "
+                f"{node['op']} at {x['name']} = {shown(x['value'])} is 0.",
+                width,
+            )
+            return
+
+
 def _broken(line: str, width: int) -> str:
-    """A long line broken between the sides of an equation, and not inside a product."""
-    kept = line.replace(" . ", "\xa0.\xa0").replace("= ", "=\xa0")
-    return wrapped(kept, width, "      ").replace("\xa0", " ")
+    """A long line broken between the sides of an equation; inside one only where it is too long."""
+    sides = []
+    for side in line.split(" = "):
+        kept = side.replace(" ", "\xa0")
+        sides.append(kept if len(side) < width - 8 else kept.replace("\xa0.\xa0", "\xa0. "))
+    return wrapped(" =\xa0".join(sides), width, "      ").replace("\xa0", " ")
 
 
 def _is_read(event: Event) -> bool:

@@ -26,6 +26,7 @@ from tinygrad_neuron.program.tracing import program_of
 
 UPSTREAM = "upstream"  # what the formula of a share calls the gradient that comes in
 LONGEST = 120  # characters of a formula that somebody may read
+PUT_TOGETHER = 150  # nodes whose formulas are put together; more are too many to read
 LARGE = 1e15  # a whole number beyond is written with its power of ten
 FEW = 8  # entries of an array that stands in a formula
 SAME = {ops.positive, ops.astype, ops.stop_gradient, on_grad}  # the number stays what it was
@@ -92,14 +93,16 @@ def renamed(formula: str, names: Names) -> str:
     >>> renamed("a * b", {"a": "x1", "b": "w + 1"})
     'x1 * (w + 1)'
     """
-    trees = {name: _parsed(names[name]) for name in mentioned(formula) if name in names}
-    return ast.unparse(_Renamed(trees).visit(_parsed(formula)))
+    tree = _parsed(formula)
+    found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    trees = {name: _parsed(names[name]) for name in found & names.keys()}
+    return ast.unparse(_Renamed(trees).visit(tree))
 
 
 def whole(nodes: Sequence[Mapping[str, Any]], result: int) -> str:
     """The formula of a trace's node in the names of the leaves; long parts by their names."""
     texts: dict[str, str] = {}
-    for node in nodes:
+    for node in nodes[-PUT_TOGETHER:]:
         if node["formula"] is not None:
             text = renamed(node["formula"], texts)
             texts[node["name"]] = text if len(text) <= LONGEST else node["name"]

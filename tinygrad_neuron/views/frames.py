@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from tinygrad_neuron.lesson.text import wrapped
 from tinygrad_neuron.views.explained import local_text
 from tinygrad_neuron.views.formulas import compact, mentioned, renamed
 from tinygrad_neuron.views.trace import Trace, decoded
@@ -21,10 +22,15 @@ class Frame:
     formula: str
     inputs: str
 
-    def text(self, k: int, last: int) -> str:
-        """The frame with its number."""
-        head = f"[{k}/{last}]"
-        return "\n".join([f"{head} {self.headline}", *(INDENT + line for line in self.lines)])
+    def text(self, k: int, last: int, width: int = 100) -> str:
+        """The frame with its number; long lines are broken between the sides of an equation."""
+        head = wrapped(f"[{k}/{last}] {self.headline}", width, INDENT)
+        return "\n".join([head, *(_broken(INDENT + line, width) for line in self.lines)])
+
+
+def _broken(line: str, width: int) -> str:
+    kept = [part.replace(" ", "\xa0") for part in line.split("  =  ")]
+    return wrapped("  =\xa0\xa0".join(kept), width, INDENT + "    ").replace("\xa0", " ")
 
 
 def frames(trace: Trace) -> list[Frame]:

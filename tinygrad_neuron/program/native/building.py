@@ -20,21 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.errors import MissingExtraError
 
 _lock = Lock()
 _loaded: dict[str, Any] = {}
 
 
-def missing() -> UnsupportedError | None:
-    """What to say where Numba is not installed; None where it is."""
-    if importlib.util.find_spec("numba") is not None:
-        return None
-    return UnsupportedError(
-        "Native code needs Numba, which is not installed.",
-        why="It is an extra: everything else works without it.",
-        hint="pip install 'tinygrad_neuron[native]'",
-    )
+def insist() -> None:
+    """Raise `MissingExtraError` (TN180) where Numba, or SciPy for its BLAS, is not installed."""
+    for library, name in (("numba", "Numba"), ("scipy", "SciPy")):
+        if importlib.util.find_spec(library) is None:
+            raise MissingExtraError.of(name, "native", "Machine code")
 
 
 def folder() -> Path:

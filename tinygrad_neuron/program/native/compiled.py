@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_neuron.containers import mapped, rebuilt
 from tinygrad_neuron.graph import tidy
 from tinygrad_neuron.program.lines import Line, Name, is_array, named
-from tinygrad_neuron.program.native.building import compiled, missing
+from tinygrad_neuron.program.native.building import compiled, insist
 from tinygrad_neuron.program.native.expansion import expanded
 from tinygrad_neuron.program.native.regions import Analysis, Region, pieces
 from tinygrad_neuron.program.native.writing import HEAD, Piece
@@ -73,15 +73,15 @@ class Compiled:
     Elementwise lines of one shape, and the sums of them, are one loop; products of matrices go to
     BLAS. What has no form here is left to NumPy, between compiled pieces. `run` is that of the
     program; where an angle is too large for the compiled sine, or a nan might have to be excused,
-    the program itself is asked.
+    the program itself is asked. Safe to call from several threads.
+
+    Raises `MissingExtraError` (TN180) without the extra `native`.
     """
 
     program: Program
 
     def __post_init__(self) -> None:
-        problem = missing()
-        if problem is not None:
-            raise problem
+        insist()
         self.plan = Plan(expanded(self.program))
         inside = self.plan.program
         self.arrays = {
@@ -149,7 +149,7 @@ class Compiled:
         made = [*part.numbers, *part.arrays]
         if not all(x in made for x in results):
             return None
-        kinds = [self.plan.known.dtypes[x] for x in part.numbers]
+        kinds = [self._kind(x) for x in part.numbers]
         shapes = [self.plan.known.views[x].shape for x in part.arrays]
         return function, given, kinds, shapes, [made.index(x) for x in results]
 
@@ -180,8 +180,18 @@ class Compiled:
         return flats[name]
 
     def _number(self, name: Any, x: Any) -> Any:
-        dtype = self.plan.known.dtypes[name]
-        return float(x) if dtype is None else np.dtype(dtype).type(x)
+        kind = self._kind(name)
+        return x if kind is None else kind.type(x)
+
+    def _kind(self, name: Any) -> Any:
+        """The dtype of a number; None for Python's own, be it a float or an answer about floats."""
+        known = self.plan.known
+        if known.dtypes[name] is None:
+            return None
+        line = known.tasks[name].line
+        plain = all(known.dtypes[x] is None for x in line.uses)
+        asked = line.dtype == np.bool_ and plain and line.primitive.scalar is not None
+        return None if asked else np.dtype(line.dtype)
 
     def _call(self, line: Line, whole: dict[Any, Any]) -> None:
         given = [self._found(x, whole) for x in line.inputs]
