@@ -382,6 +382,19 @@ def test_a_block_inside_can_be_without():
                 w.data -= 0.001 * w.grad
 
 
+def test_messages_can_be_taken_in_place_of_warnings():
+    """For who collects them, whatever the filters of warnings say."""
+    messages = []
+    w = Value(0.0, name="w")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with teaching(tell=messages.append):
+            for _ in range(2):
+                ((w * 256 - 1492) ** 2).backward()
+                w.data -= 1e-6 * w.grad
+    assert codes(messages) == ["TN101"]
+
+
 def test_only_this_thread_is_looked_at():
     """Another one learns as it likes."""
 
@@ -497,6 +510,16 @@ def test_a_script_with_a_mistake_is_told_where(capsys, tmp_path):
         "StaleGradientWarning [TN101] my_training.py:5  ((w * 256 - 1492) ** 2).backward()" in out
     )
     assert out.endswith("doctor my_training.py: 1 message.\n")
+
+
+def test_a_script_that_silences_warnings_is_told_all_the_same(capsys, tmp_path):
+    """The doctor does not listen to warnings."""
+    text = "import warnings\nwarnings.simplefilter('ignore')\n" + STALE
+    assert "[TN101]" in printed(capsys, "doctor", script(tmp_path, text), code=1)
+    text = "import warnings\nwarnings.simplefilter('error')\n" + STALE
+    before = list(warnings.filters)
+    assert "[TN101]" in printed(capsys, "doctor", script(tmp_path, text), code=1)
+    assert warnings.filters == before
 
 
 def test_a_script_that_is_right_has_exit_code_0(capsys, tmp_path):

@@ -53,9 +53,10 @@ def run(options: Options) -> Visit:
     visit = Visit(path.name)
     typed = [argument.strip() for argument in options.arguments]
     quiet = redirect_stdout(sys.stderr) if options.json else nullcontext()
-    with quiet, _as_main(path, typed), _listening(visit.messages), _unseeded(visit.messages):
+    mine = warnings.catch_warnings()  # the script may change filters, for itself
+    with quiet, mine, _as_main(path, typed), _unseeded(visit.messages):
         try:
-            with np.errstate(all="warn"), teaching():
+            with np.errstate(all="warn"), teaching(tell=visit.messages.append):
                 runpy.run_path(str(path), run_name="__main__")
         except TinygradNeuronError as error:
             visit.messages.append(error)
@@ -78,23 +79,6 @@ def _as_main(path: Path, typed: list[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv, sys.path[:] = before
-
-
-@contextmanager
-def _listening(messages: list[Message]) -> Iterator[None]:
-    """Warnings about learning are kept, all others shown as ever."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", LearningWarning)
-        shown = warnings.showwarning
-
-        def keep(message: Any, *args: Any, **settings: Any) -> None:
-            if isinstance(message, LearningWarning):
-                messages.append(message)
-            else:
-                shown(message, *args, **settings)
-
-        warnings.showwarning = keep
-        yield
 
 
 @contextmanager

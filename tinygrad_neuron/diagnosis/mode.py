@@ -23,29 +23,30 @@ SAME, OTHERS = 2, 20  # passes in which a unit was dead, on the same rows and on
 KEPT = 3  # passes of each that are kept whole
 
 
+Tell = Callable[[LearningWarning], object]
+
+
 @contextmanager
-def teaching(on: bool = True) -> Iterator[None]:
+def teaching(on: bool = True, *, tell: Tell | None = None) -> Iterator[None]:
     """A block in which every `backward()` is looked at, and what is wrong with learning is said.
 
-    >>> import warnings
     >>> from tinygrad_neuron import Value
     >>> w = Value(0.0, name="w")
-    >>> with warnings.catch_warnings(record=True) as told, teaching():
+    >>> with teaching(tell=lambda message: print(message.code)):
     ...     for _ in range(2):
     ...         ((w * 256 - 1492) ** 2).backward()
     ...         w.data -= 1e-6 * w.grad
-    >>> print(told[0].message.code)
     TN101
 
     What makes learning fail is a `LearningWarning`, once for each cause and descent; the first inf
     or nan is a `NotFiniteError` (TN118). Only this thread and context are looked at. `on=False` is
-    a block without, inside one with.
+    a block without, inside one with. `tell` is called with each message in place of a warning.
     """
     if not on:
         with watched(None):
             yield
         return
-    teacher = Teacher()
+    teacher = Teacher(tell or _warn)
     with places(), watched(teacher):
         yield
     teacher.end()
@@ -66,7 +67,8 @@ class Run:
 class Teacher:
     """Who looks at backward passes: see `teaching`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell) -> None:
+        self.tell = tell
         self.runs: dict[tuple[Node, ...], Run] = {}
         self.told: set[tuple[Any, ...]] = set()
 
@@ -141,23 +143,26 @@ class Teacher:
         )
 
     def _say(self, run: tuple[Any, ...], found: Iterable[LearningWarning]) -> None:
-        """Each cause once for each descent, at the line that a person wrote."""
+        """Each cause once for each descent."""
         for warning in found:
             key = (type(warning), *map(id, run))
             if key in self.told:
                 continue
             self.told.add(key)
-            frame = caller()
-            if frame is None:
-                warnings.warn(warning, stacklevel=2)
-            else:
-                warnings.warn_explicit(
-                    warning, type(warning), frame.f_code.co_filename, frame.f_lineno
-                )
+            self.tell(warning)
 
     def _forget(self) -> None:
         while len(self.runs) > RUNS:
             del self.runs[next(iter(self.runs))]
+
+
+def _warn(message: LearningWarning) -> None:
+    """A warning at the line that a person wrote."""
+    frame = caller()
+    if frame is None:
+        warnings.warn(message, stacklevel=2)
+    else:
+        warnings.warn_explicit(message, type(message), frame.f_code.co_filename, frame.f_lineno)
 
 
 def _learnt_behind(value: Node) -> Iterator[Node]:

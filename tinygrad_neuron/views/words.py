@@ -71,15 +71,6 @@ def _one(x: Any, digits: int) -> str:
     return str(int(known)) if whole else number(known, digits)
 
 
-def shape_of(node: Node) -> str:
-    """A node's shape as a formula has it: `4x3`; nothing for a number.
-
-    >>> shape_of({"shape": [4, 3]}), shape_of({"shape": []})
-    ('4x3', '')
-    """
-    return "x".join(map(str, node["shape"]))
-
-
 def made(node: Node) -> str:
     """What made a node, in short: `v1 = w1*x1`; its name alone for what was given."""
     from_what = node["formula"]
