@@ -356,6 +356,13 @@ def test_what_cannot_be_checked_is_refused():
             mistake()
 
 
+def test_what_is_straight_takes_one_step_a_direction():
+    """Of three entries, to both sides, and all together: 8 evaluations, and 4 for the laws."""
+    a, x = np.array([[1.0, 2.0, 3.0], [-1.0, 0.5, 0.25]]), np.array([0.3, -0.7, 1.1])
+    assert check_grad(lambda x: a @ x, x).evaluations == 12
+    assert check_vjp(lambda x: a @ x, lambda v, x: v @ a * (1.0 + 1e-9), x).status == "failed"
+
+
 def test_values_are_inputs_too():
     """What they hold is checked; they stay as they are."""
     w = Value(np.array([1.0, 2.0]), name="w")

@@ -196,17 +196,26 @@ class Judge:
         return found if found.wrong[k] else look
 
     def _of_one_result(self, look: Look, k: int) -> tuple[Looker, Look, int]:
-        """The single result that a gap comes from, by halving what is weighed: the others' size
-        and their noise say nothing about it."""
+        """The single result that a gap comes from, by halving what is weighed.
+
+        The size of the others, and their noise, say nothing about it.
+        """
         looker, weight = self.looker, self.looker.weights[k]
+        there = self.pair.at(self.pair.start + look.way / 2.0)
+        halves = [
+            np.flatnonzero(weight * moved)
+            for moved in (there != self.pair.here, there == self.pair.here)
+        ]
         while np.count_nonzero(weight) > 1:
-            halves = np.array_split(np.flatnonzero(weight), 2)
-            lookers = [Looker(self.pair, part(weight, half)[None]) for half in halves]
-            looks = [each.climb(look.entry, look.way) for each in lookers]
-            i = int(looks[1].strain(0) > looks[0].strain(0))
-            if not looks[i].wrong[0]:
+            for half in halves:
+                closer = Looker(self.pair, part(weight, half)[None])
+                found = closer.climb(look.entry, look.way)
+                if found.wrong[0]:
+                    break
+            else:
                 break
-            looker, look, k, weight = lookers[i], looks[i], 0, lookers[i].weights[0]
+            looker, look, k, weight = closer, found, 0, closer.weights[0]
+            halves = np.array_split(np.flatnonzero(weight), 2)
         return looker, look, k
 
     def _not_finite(self) -> None:

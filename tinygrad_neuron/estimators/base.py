@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_neuron import losses, optim
-from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.errors import MissingExtraError
 from tinygrad_neuron.fitting import History, fit
 from tinygrad_neuron.fitting.loop import OPTIMISERS
 from tinygrad_neuron.graph import Array, no_grad, plain
@@ -24,10 +24,7 @@ try:
     from sklearn.utils import check_random_state
     from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 except ImportError as error:
-    raise UnsupportedError(
-        "The estimators are faces for scikit-learn, which is not installed.",
-        hint="pip install 'tinygrad_neuron[sklearn]'",
-    ) from error
+    raise MissingExtraError.of("scikit-learn", "sklearn", "An estimator") from error
 
 Scale = tuple[Array, Array]  # what is 0, and how far it is from there to 1
 

@@ -182,7 +182,7 @@ class MLPClassifier(Classifier):
         activation: Any = "relu",
         loss: Any = "cross_entropy",
         optimizer: Any = "adam",
-        alpha: float = 0.001,
+        alpha: float = 0.01,
         epochs: int = 200,
         batch_size: int | str | None = "auto",
         l2: float = 1e-4,

@@ -133,7 +133,7 @@ class MLPRegressor(Regressor):
         activation: Any = "relu",
         loss: Any = "squared_error",
         optimizer: Any = "adam",
-        alpha: float = 0.001,
+        alpha: float = 0.01,
         epochs: int = 200,
         batch_size: int | str | None = "auto",
         l2: float = 1e-4,
