@@ -19,7 +19,7 @@ from tinygrad_neuron.errors import TraceError
 from tinygrad_neuron.graph import Node, tidy
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.program.lines import Line, Name, fresh_name
-from tinygrad_neuron.program.native.compiled import Compiled
+from tinygrad_neuron.program.native.compiled import Compiled, has_nan
 from tinygrad_neuron.program.native.looping import Loop, loop_of
 from tinygrad_neuron.program.passes import given, optimised
 from tinygrad_neuron.program.program import Program
@@ -264,16 +264,31 @@ class _Run:
         given = dict(zip(self.names, state, strict=True))
         given |= {x: tidy(y[k % len(y)]) for x, y in self.moving.items()}
         inputs = [given[x] for x in self.program.names]
+        if self.native is None:
+            found = self._unlooked(inputs)
+            if found is not None:
+                return found
         run = self.native.run if isinstance(self.native, Compiled) else self.program.run
         loss, *new = leaves(run(*self._arguments(inputs)))
         return float(loss), new
+
+    def _unlooked(self, inputs: Numbers) -> tuple[float, Numbers] | None:
+        """A step by the bare source; None where Python's floats refuse, or a nan comes of it."""
+        try:
+            with np.errstate(all="ignore"):
+                loss, *new = map(tidy, self.program.compiled(*inputs))
+        except (ArithmeticError, ValueError):
+            return None
+        unsure = self.program.whole is not None and any(map(has_nan, new))
+        return None if unsure or not isfinite(loss) else (float(loss), new)
 
     def _arguments(self, inputs: Numbers) -> Any:
         following = iter(inputs)
         return [rebuilt(argument, following) for argument in self.program.arguments]
 
     def _reason(self, done: int, loss: float) -> str:
+        where = "the last one with a finite loss" if done else "the one it began with"
         return (
             f"stopped after {done} of {self.steps} steps: the next loss is {loss}. "
-            "The state is the last one with a finite loss."
+            f"The state is {where}."
         )
