@@ -1,14 +1,13 @@
 """Backends: what makes a function of a program, by the name that `compile` is given."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any
 
+from tinygrad_neuron.containers import rebuilt
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.program.lines import Name
-from tinygrad_neuron.program.program import Program
+from tinygrad_neuron.program.program import Program, has_nan
 from tinygrad_neuron.program.running import runner
 
 # From a program to the function of its inputs, one by one, whose answer is built as the program's
@@ -36,11 +35,15 @@ def backend_called(name: str, threads: int | None) -> Backend:
 def _native(program: Program) -> Callable[..., Any]:
     """Machine code, for which an extra is needed: looked for when it is asked for."""
     native: Any = import_module("tinygrad_neuron.program.native")
-    run: Callable[..., Any] = native.Compiled(_flat(program)).run
+    numbers = native.Compiled(program).numbers
+
+    def run(*inputs: Any) -> Any:
+        try:
+            found = numbers(inputs)
+        except ArithmeticError:  # out of the range of its functions
+            return program.run_inputs(*inputs)
+        if program.whole is not None and any(map(has_nan, found)):
+            return program.interpret_inputs(*inputs)
+        return rebuilt(program.outputs, found)
+
     return run
-
-
-def _flat(program: Program) -> Program:
-    """The program of its inputs one by one, numbers out of their containers."""
-    whole = program.whole and _flat(program.whole)
-    return replace(program, arguments=tuple(map(Name, program.names)), whole=whole)
