@@ -416,7 +416,7 @@ def test_without_scipy_it_says_what_to_install(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", missing)
     w = Value(2.0)
-    with pytest.raises(errors.UnsupportedError, match=r"\[scipy\]"):
+    with pytest.raises(errors.MissingExtraError, match=r"\[scipy\]"):
         optim.minimise(lambda: w * w, [w])
     assert w.data == 2.0
 

@@ -29,6 +29,8 @@ except ImportError as error:
 Scale = tuple[Array, Array]  # what is 0, and how far it is from there to 1
 
 UNSCALED: Scale = (0.0, 1.0)
+SETTLED = 1e-6  # so small a gradient is that of a smooth loss near its lowest: a corner has none
+FEW = 200  # numbers, for each of which a gradient is cheap
 BATCH = 200  # rows for an update, where nothing is said
 EXACT = {"ftol": 0.0, "gtol": 1e-14, "maxcor": 30}  # L-BFGS goes on until rounding stops it
 
@@ -122,7 +124,10 @@ class Estimator(BaseEstimator):
             path.append(first * float(intermediate_result.fun))
 
         options = {**EXACT, "maxiter": self.epochs}
-        optim.minimise(loss, self.model_.parameters(), options=options, callback=note)
+        parameters = self.model_.parameters()
+        found = optim.minimise(loss, parameters, options=options, callback=note)
+        if np.abs(found.jac).max() < SETTLED and len(found.x) <= FEW:
+            optim.settle(loss, parameters)
         numbers = list(map(float, range(1, len(path) + 1)))
         return History({"epoch": numbers, "update": numbers, "loss": path}, "budget")
 

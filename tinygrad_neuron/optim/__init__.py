@@ -5,7 +5,7 @@ from tinygrad_neuron.optim.clipping import (
     clip_by_value as clip_by_value,
 )
 from tinygrad_neuron.optim.descent import GradientDescent as GradientDescent, Optimiser as Optimiser
-from tinygrad_neuron.optim.minimising import minimise as minimise
+from tinygrad_neuron.optim.minimising import minimise as minimise, settle as settle
 from tinygrad_neuron.optim.recipes import (
     Adagrad as Adagrad,
     Adam as Adam,

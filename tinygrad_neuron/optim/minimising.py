@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import UnsupportedError
+from tinygrad_neuron.errors import MissingExtraError
 from tinygrad_neuron.graph import Array
-from tinygrad_neuron.optim.descent import leaves_of, refuse_complex
+from tinygrad_neuron.optim.descent import leaves_of
 from tinygrad_neuron.value import Value
 
 
@@ -34,7 +34,36 @@ def minimise(
     is missing, and for complex parameters.
     """
     moved = leaves_of(parameters)
-    refuse_complex("minimise", moved)
+    measured = _measured(loss, moved)
+    found = _scipy_optimize().minimize(
+        measured, _joined([p.data for p in moved]), jac=True, method=method, **settings
+    )
+    _assign(moved, found.x)
+    return found
+
+
+def settle(loss: Callable[[], Value], parameters: Iterable[Value]) -> None:
+    """Move to where the gradient is 0, from a place where it is nearly so.
+
+    A loss near its lowest says no more where that is once it changes by less than rounding, at half
+    of the digits; its gradient does (`scipy.optimize.root`, Powell's hybrid method). It takes at
+    least a gradient for each number in the parameters. Where that leads to a larger gradient the
+    parameters stay as they were.
+
+    >>> w = Value(3.0 + 1e-9)
+    >>> settle(lambda: (w - 3.0) ** 2 + 1e3, [w])
+    >>> w.data
+    3.0
+    """
+    moved = leaves_of(parameters)
+    measured, start = _measured(loss, moved), _joined([p.data for p in moved])
+    found = _scipy_optimize().root(lambda x: measured(x)[1], start, options={"xtol": 1e-15})
+    closer = np.linalg.norm(found.fun) <= np.linalg.norm(measured(start)[1])
+    _assign(moved, found.x if closer else start)
+
+
+def _measured(loss: Callable[[], Value], moved: Sequence[Value]) -> Callable[[Array], Any]:
+    """The loss and its gradient as functions of all parameters in a row."""
 
     def measured(x: Array) -> tuple[float, Array]:
         _assign(moved, x)
@@ -44,11 +73,7 @@ def minimise(
         result.backward()
         return result.item(), _joined([p.gradient for p in moved])
 
-    found = _scipy_minimize()(
-        measured, _joined([p.data for p in moved]), jac=True, method=method, **settings
-    )
-    _assign(moved, found.x)
-    return found
+    return measured
 
 
 def _joined(arrays: Sequence[Array]) -> Array:
@@ -61,12 +86,9 @@ def _assign(parameters: Sequence[Value], x: Array) -> None:
         p.data = part.reshape(p.shape)
 
 
-def _scipy_minimize() -> Callable[..., Any]:
+def _scipy_optimize() -> Any:
     try:
-        from scipy.optimize import minimize
+        from scipy import optimize
     except ImportError as error:
-        raise UnsupportedError(
-            "minimise asks SciPy, which is not installed.",
-            hint="pip install scipy, or this package with its extra: [scipy]",
-        ) from error
-    return minimize
+        raise MissingExtraError.of("SciPy", "scipy", "A minimiser") from error
+    return optimize
