@@ -362,6 +362,13 @@ def test_what_cannot_be_done_says_so_and_loads_nothing(call, name):
     assert data.made == 0
 
 
+def test_a_notebook_shows_a_plan_as_text():
+    """A drawing has numbers in it, and nobody asked for them yet."""
+    data = Counted(X)
+    shown = tn.sum(Value(data.array) * 2.0)._repr_mimebundle_()
+    assert shown.keys() == {"text/plain"} and data.made == 0
+
+
 def test_a_person_who_asks_for_the_number_gets_it():
     """`item()`, `float` of a constant and `if` are the explicit doors: they compute."""
     total = tn.sum(Value(lazy(X)).detach())

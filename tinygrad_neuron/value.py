@@ -28,10 +28,12 @@ from tinygrad_neuron.graph import (
     MANY,
     Array,
     Node,
+    any_foreign,
     dtype_of,
     first_node,
     from_rows,
     frozen,
+    history,
     is_complex,
     leaves_behind,
     only,
@@ -545,6 +547,8 @@ class Value(Node):
         return _text(self._data)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        if any_foreign(*history(self)):  # to draw numbers they would have to be computed
+            return {"text/plain": repr(self)}
         return view("notebook", "mimebundle")(self, include, exclude)
 
     def __format__(self, spec: str) -> str:
