@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 import tinygrad_neuron as tn
 from tinygrad_neuron import Value
-from tinygrad_neuron.errors import DrawingError, UnsupportedError
+from tinygrad_neuron.errors import DrawingError, MissingExtraError, UnsupportedError
 from tinygrad_neuron.views import dot, layout_of, svg, trace_of
 from tinygrad_neuron.views.layout import _crossings, lines_of
 from tinygrad_neuron.views.words import shown
@@ -171,7 +171,7 @@ def test_an_engine_that_is_not_there_is_named():
 def test_without_pygraphviz_the_extra_is_named(monkeypatch):
     """And what works without."""
     monkeypatch.setitem(__import__("sys").modules, "pygraphviz", None)
-    with pytest.raises(UnsupportedError, match=r"tinygrad_neuron\[viz\]"):
+    with pytest.raises(MissingExtraError, match=r"tinygrad_neuron\[viz\]"):
         layout_of(trace_of(Value(1.0) * 2.0), engine="graphviz")
 
 

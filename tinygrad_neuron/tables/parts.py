@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_neuron.arrays import in_memory
+from tinygrad_neuron.errors import MissingExtraError
 from tinygrad_neuron.fitting import fit
 from tinygrad_neuron.fitting.batches import Partitions
 from tinygrad_neuron.graph import no_grad
@@ -204,11 +205,7 @@ def _dask() -> Any:
     try:
         import dask.array
     except ImportError:
-        raise UsageError(
-            "Several files are read by Dask, which is not installed.",
-            why="This package itself needs NumPy only; what not everybody uses is an extra.",
-            hint="pip install 'tinygrad_neuron[cluster]'",
-        ) from None
+        raise MissingExtraError.of("Dask", "cluster", "A table in several files") from None
     return dask
 
 

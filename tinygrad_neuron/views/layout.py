@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.errors import DrawingError, UnsupportedError
+from tinygrad_neuron.errors import DrawingError, MissingExtraError, UnsupportedError
 from tinygrad_neuron.views.trace import Trace
 from tinygrad_neuron.views.words import made, shown
 
@@ -64,7 +64,8 @@ def layout_of(trace: Trace, *, engine: str = "own", hide_constants: bool = False
     """Where the nodes of a trace stand, from left to right as they were computed.
 
     `engine="graphviz"` asks pygraphviz, which is the extra `viz`. Raises `DrawingError` (TN176) for
-    more than 2,000 nodes, and `UnsupportedError` (TN131) for an engine that is not there.
+    more than 2,000 nodes, `UnsupportedError` (TN131) for an unknown engine, and
+    `MissingExtraError` (TN180) where pygraphviz is not installed.
 
     >>> from tinygrad_neuron import Value, trace_of
     >>> x = Value(3.0, name="x")
@@ -345,11 +346,7 @@ def _by_graphviz(inputs: Graph, sizes: Mapping[int, Any], lines: Mapping[int, An
     try:
         import pygraphviz
     except ImportError:
-        raise UnsupportedError(
-            "Graphviz's layout needs pygraphviz, and it is not installed.",
-            why="Its wheels carry Graphviz itself, so that no other program is needed.",
-            hint='pip install "tinygrad_neuron[viz]";  engine="own" needs nothing',
-        ) from None
+        raise MissingExtraError.of("pygraphviz", "viz", "Graphviz's layout") from None
     graph = pygraphviz.AGraph(directed=True, strict=False, rankdir="LR", splines="spline")
     graph.node_attr.update(shape="box", fixedsize="true", label="")
     for i in inputs:
