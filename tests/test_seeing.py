@@ -169,12 +169,12 @@ def test_the_record_of_a_trace_is_a_trace(capsys, tmp_path):
 
 def test_a_function_of_a_module_is_explained(capsys, tmp_path, monkeypatch):
     """With its own names, its defaults and its settings."""
-    (tmp_path / "mine.py").write_text(
+    (tmp_path / "mine_explained.py").write_text(
         "def loss(w, x, y=3.0, *, power=2):\n    error = w * x - y\n    return error**power\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    out = printed(capsys, "explain", "mine:loss", "w=2", "x=5", "power=4", "--wrt", "w")
+    out = printed(capsys, "explain", "mine_explained:loss", "w=2", "x=5", "power=4", "--wrt", "w")
     assert "J = error**4" in out
     assert "grad 6860" in out
 

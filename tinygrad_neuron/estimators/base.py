@@ -126,7 +126,9 @@ class Estimator(BaseEstimator):
         options = {**EXACT, "maxiter": self.epochs}
         parameters = self.model_.parameters()
         found = optim.minimise(loss, parameters, options=options, callback=note)
-        if np.abs(found.jac).max() < SETTLED and len(found.x) <= FEW:
+        # scores of classes may all rise together and say the same: they have no single lowest place
+        single = self._numeric and len(found.x) <= FEW
+        if single and np.abs(found.jac).max() < SETTLED:
             optim.settle(loss, parameters)
         numbers = list(map(float, range(1, len(path) + 1)))
         return History({"epoch": numbers, "update": numbers, "loss": path}, "budget")

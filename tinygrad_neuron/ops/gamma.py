@@ -130,7 +130,9 @@ def _gammaln_gap(a: Array, h: Array, order: int) -> Array:
     for c, power in _expansion(m):
         total = total + c * _drop(a, ratio, power)
     if m < 0:
-        lost = h / a < np.finfo(a.dtype).smallest_normal  # and with it all digits of the ratio
+        lost = (
+            np.abs(h / a) < np.finfo(a.dtype).smallest_normal
+        )  # and with it all digits of the ratio
         return total + np.where(lost, 0.0, (a - 0.5) * ratio - h) + h * np.log(a + h)
     return total + ratio if m == 0 else total
 

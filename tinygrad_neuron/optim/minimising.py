@@ -7,7 +7,7 @@ import numpy as np
 
 from tinygrad_neuron.errors import MissingExtraError
 from tinygrad_neuron.graph import Array
-from tinygrad_neuron.optim.descent import leaves_of
+from tinygrad_neuron.optim.descent import leaves_of, refuse_complex
 from tinygrad_neuron.value import Value
 
 
@@ -30,10 +30,11 @@ def minimise(
     (True, array([ 3., -1.]))
 
     Meant for losses without chance in them, of up to some ten thousand parameters: L-BFGS takes the
-    whole table at every step and keeps ten gradients. Raises `UnsupportedError` (TN131) where SciPy
-    is missing, and for complex parameters.
+    whole table at every step and keeps ten gradients. Raises `MissingExtraError` (TN180) where
+    SciPy is missing, and `UnsupportedError` (TN131) for complex parameters.
     """
     moved = leaves_of(parameters)
+    refuse_complex("minimise", moved)
     measured = _measured(loss, moved)
     found = _scipy_optimize().minimize(
         measured, _joined([p.data for p in moved]), jac=True, method=method, **settings
@@ -56,6 +57,7 @@ def settle(loss: Callable[[], Value], parameters: Iterable[Value]) -> None:
     3.0
     """
     moved = leaves_of(parameters)
+    refuse_complex("settle", moved)
     measured, start = _measured(loss, moved), _joined([p.data for p in moved])
     found = _scipy_optimize().root(lambda x: measured(x)[1], start, options={"xtol": 1e-15})
     closer = np.linalg.norm(found.fun) <= np.linalg.norm(measured(start)[1])
