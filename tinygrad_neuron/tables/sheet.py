@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron.errors import MissingExtraError
 from tinygrad_neuron.lesson import table
 from tinygrad_neuron.lesson.mistakes import TableError
 from tinygrad_neuron.saving.archive import BROKEN, NUMBERS, arrays_in
@@ -64,26 +65,28 @@ class Sheet:
 def sheet_of(data: Any) -> Sheet:
     """A table from whatever holds one: a path, columns by name, a data frame, or itself.
 
-    `.npz` is read as arrays, `.tsv` and `.tab` with tabs, anything else as CSV. A data frame is
-    known by its `columns`, so no library for them is needed.
+    `.npz` is read as arrays, `.parquet` by Dask's reader (extra `parquet`), `.tsv` and `.tab` with
+    tabs, anything else as CSV. A data frame is known by its `columns`, so no library for them is
+    needed.
 
     >>> sheet_of({"x": [1.0, 2.0], "kind": ["a", None]}).columns
     {'x': [1.0, 2.0], 'kind': ['a', None]}
 
-    Raises `TableError` (TN142) where it cannot be read.
+    Raises `TableError` (TN142) where it cannot be read, and `MissingExtraError` (TN180) for Parquet
+    without its reader.
     """
     if isinstance(data, Sheet):
         return data
     if isinstance(data, str | Path):
         path = str(data)
-        return _from_arrays(path) if path.endswith(".npz") else _from_text(path)
+        return READERS.get(Path(path).suffix, _from_text)(path)
     if hasattr(data, "columns"):
         return _of_columns("the data frame", {str(name): data[name] for name in data.columns})
     if isinstance(data, Mapping):
         return _of_columns("the table", data)
     raise TableError(
         f"A {type(data).__name__} is no table.",
-        hint="a path (.csv, .tsv, .npz), a data frame, or a dictionary of columns",
+        hint="a path (.csv, .tsv, .npz, .parquet), a data frame, or a dictionary of columns",
     )
 
 
@@ -99,6 +102,19 @@ def _cell(text: str) -> Cell:
     if bare.lower() in MISSING:
         return None
     return bare if table.mistake(bare) else float(bare)
+
+
+def _from_parquet(path: str) -> Sheet:
+    """The columns of a Parquet file, as Dask's own reader has them."""
+    try:
+        from dask.dataframe import read_parquet
+    except ImportError:
+        raise MissingExtraError.of("dask[dataframe]", "parquet", "A Parquet file") from None
+    try:
+        frame = read_parquet(path).compute()
+    except (OSError, ValueError) as error:
+        raise TableError(f"{path} cannot be read: {error}.", hint="check the path") from None
+    return _of_columns(path, {str(name): frame[name] for name in frame.columns})
 
 
 def _from_arrays(path: str) -> Sheet:
@@ -148,4 +164,8 @@ def _plain(x: Any) -> Cell:
         return None if math.isnan(x) else float(x)
     if isinstance(x, str):
         return None if x.strip().lower() in MISSING else x.strip()
-    return None if x is None or x != x else str(x)  # what stands for nothing is not itself
+    # what stands for nothing is not itself, or (pandas' NA) will not say whether it is
+    return None if x is None or str(x) in ("<NA>", "NaT", "nan") else str(x)
+
+
+READERS = {".npz": _from_arrays, ".parquet": _from_parquet}
