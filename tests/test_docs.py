@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import chdir, nullcontext
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -63,9 +63,10 @@ def blocks(page: str) -> Iterator[Block]:
 def run_page(text: str, name: str) -> None:
     """Run the Python blocks of a page from the first to the last, in one namespace."""
     namespace: Namespace = {"__name__": "__main__"}
-    for block in blocks(text):
-        if block.language in ("python", "pycon", "{code-cell}"):
-            run_block(block, namespace, name)
+    with chdir("."):  # a page may go elsewhere to write its files
+        for block in blocks(text):
+            if block.language in ("python", "pycon", "{code-cell}"):
+                run_block(block, namespace, name)
 
 
 def run_block(block: Block, namespace: Namespace, name: str) -> None:
