@@ -350,8 +350,14 @@ def test_where_there_is_no_slope_there_is_no_verdict(name):
         (tn.ops.arcsinh, (1e200,), "passed"),
         (tn.ops.arctan2, (0.0, 1e-200), "inconclusive"),
         (tn.ops.hypot, (0.0, np.array([0.0, 0.0625, 0.0009765625])), "passed at a kink"),
+        (tn.ops.power, (1e-8, 40.0), "inconclusive"),
     ],
-    ids=["a slope that underflows", "a scale of another input", "a kink has no second order"],
+    ids=[
+        "a slope that underflows",
+        "a scale of another input",
+        "a kink has no second order",
+        "few digits",
+    ],
 )
 def test_right_gradients_at_far_scales_are_not_accused(f, inputs, status):
     """To second order, where the step of an entry that is 0 cannot be read off the entry."""

@@ -4,8 +4,8 @@ import numpy as np
 
 from tinygrad_neuron.check import directions
 from tinygrad_neuron.check.kinks import Corner, around_ties
-from tinygrad_neuron.check.look import CERTAIN, NORMAL, WRONG, Look, Looker
-from tinygrad_neuron.check.numeric import EPS, grain
+from tinygrad_neuron.check.look import CERTAIN, WRONG, Look, Looker
+from tinygrad_neuron.check.numeric import EPS, NORMAL, grain
 from tinygrad_neuron.check.report import Status
 
 JUMPS = "the function jumps, or its slope has no bound"

@@ -11,6 +11,7 @@ from tinygrad_neuron.check.kinks import Corner, corner
 from tinygrad_neuron.check.numeric import (
     CHEAP,
     EPS,
+    NORMAL,
     ROUNDING,
     RUNGS,
     VAGUE,
@@ -30,7 +31,6 @@ CERTAIN = 8.0  # a right gradient is within this many times the error
 WRONG = 16.0  # a wrong one is beyond this many times
 FLAT = 1e-6  # a result that moves by no more than this share of itself does not move
 CANCELLED = 16.0 * EPS  # what may be left of terms as large as the largest slope, if they cancel
-NORMAL = float(np.finfo(np.float64).smallest_normal)  # what is smaller may be rounded to 0
 FEW_RESULTS = 16  # up to here every result has a cotangent of its own
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from tinygrad_neuron.check.pair import Pair, Row
 
 EPS = float(np.finfo(np.float64).eps)
+NORMAL = float(np.finfo(np.float64).smallest_normal)  # what is smaller may be rounded to 0
 TINY = 1e-280
 LEAST = float(np.finfo(np.float64).smallest_subnormal)
 LARGEST = float(np.finfo(np.float64).max)

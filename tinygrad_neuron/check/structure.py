@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.check.directions import typical
-from tinygrad_neuron.check.numeric import EPS
+from tinygrad_neuron.check.numeric import EPS, NORMAL
 from tinygrad_neuron.check.pair import Arrays, Pair
 from tinygrad_neuron.check.report import Finding
 from tinygrad_neuron.graph import Array, is_complex
@@ -152,15 +152,17 @@ def _one_hot(x: Array, rng: np.random.Generator) -> Array:
 def _apart(gaps: list[float], pair: Pair, v: Arrays, of_v: Arrays, of_e: Arrays) -> list[bool]:
     """For each input, whether two gradients are further apart than rounding explains.
 
-    In proportion to the largest share of any input; or to what a rounding of the cotangent does,
-    which is looked at only where the first does not explain it.
+    In proportion to the largest share of any input, and of a share of the result too small for all
+    its digits; or to what a rounding of the cotangent does, which is looked at only where the first
+    does not explain it.
     """
     sizes = [typical(x.ravel()) or 1.0 for x in pair.inputs]
     terms = [_largest(np.abs(a) + 3.0 * np.abs(b)) for a, b in zip(of_v, of_e, strict=True)]
     height = float(np.sum(pair.backdrop)) * max(map(_largest, map(np.abs, v)), default=0.0)
     most = max(t * size for t, size in zip(terms, sizes, strict=True))
     allowed = [
-        (max(CLOSE, 1e3 * float(np.finfo(g.dtype).eps)) * most + EXPLAINED * EPS * height) / size
+        (max(CLOSE, 1e3 * float(np.finfo(g.dtype).eps)) * most + EXPLAINED * EPS * height + NORMAL)
+        / size
         for g, size in zip(of_v, sizes, strict=True)
     ]
     if all(gap <= most for gap, most in zip(gaps, allowed, strict=True)):

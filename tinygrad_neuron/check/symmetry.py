@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinygrad_neuron.check.directions import steps
-from tinygrad_neuron.check.look import NORMAL
+from tinygrad_neuron.check.numeric import NORMAL
 from tinygrad_neuron.check.pair import Pair, Row, moves, row
 from tinygrad_neuron.check.report import Finding
 from tinygrad_neuron.transforms import jvp
