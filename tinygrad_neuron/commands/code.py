@@ -50,7 +50,8 @@ def add_options(parser: Parser) -> None:
 
 def run(options: Options) -> Code:
     """The program of a formula, and of its gradient by all that can move."""
-    expression, names = parse(options.formula), parse(options.formula).names
+    expression = parse(options.formula)
+    names = expression.names
     given = assigned(options.inputs, list(names))
     rng = np.random.default_rng(0)
     inputs = [number_or_array(name, given.get(name, "0.5"), rng) for name in names]

@@ -98,11 +98,17 @@ class Estimator(BaseEstimator):
         """Move the model's parameters down the loss of a table."""
         if self.optimizer == "lbfgs":
             return self._minimised(X, y, weight)
-        size = BATCH if self.batch_size == "auto" else self.batch_size
+        return self._in_steps(
+            X, y, weight, optimizer=self._optimiser, epochs=self.epochs,
+            validation=self.validation, patience=self.patience,
+        )  # fmt: skip
+
+    def _in_steps(self, X: Array, y: Array, weight: Array, **settings: Any) -> History:
+        """Batch after batch; the weights travel beside the targets."""
         return fit(
             self.model_, (X, np.column_stack([y, weight])), loss=self._measure(weight.sum()),
-            optimizer=self._optimiser, epochs=self.epochs, batch_size=size, seed=self.seed_,
-            validation=self.validation, patience=self.patience, progress=False,
+            batch_size=BATCH if self.batch_size == "auto" else self.batch_size, seed=self.seed_,
+            progress=False, **settings,
         )  # fmt: skip
 
     def _optimiser(self, parameters: list[Value]) -> optim.Optimiser:
@@ -162,12 +168,7 @@ class Estimator(BaseEstimator):
         if first:
             self._begin(X, y, weight)
             self._optimiser(self.model_.parameters())
-        size = BATCH if self.batch_size == "auto" else self.batch_size
-        self.history_ = fit(
-            self.model_, (X, np.column_stack([y, weight])), loss=self._measure(weight.sum()),
-            optimizer=lambda _: self.optimiser_, epochs=1, batch_size=size, seed=self.seed_,
-            progress=False,
-        )  # fmt: skip
+        self.history_ = self._in_steps(X, y, weight, optimizer=lambda _: self.optimiser_, epochs=1)
         self.n_iter_ = 1 if first else self.n_iter_ + 1
         return self
 
