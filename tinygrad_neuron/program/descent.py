@@ -19,10 +19,10 @@ from tinygrad_neuron.errors import TraceError
 from tinygrad_neuron.graph import Node, tidy
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.program.lines import Line, Name, fresh_name
-from tinygrad_neuron.program.native.compiled import Compiled, has_nan
+from tinygrad_neuron.program.native.compiled import Compiled
 from tinygrad_neuron.program.native.looping import Loop, loop_of
 from tinygrad_neuron.program.passes import given, optimised
-from tinygrad_neuron.program.program import Program
+from tinygrad_neuron.program.program import Program, has_nan
 from tinygrad_neuron.program.rows import over_rows
 from tinygrad_neuron.program.tracing import program_of
 from tinygrad_neuron.transforms import value_and_grad
