@@ -9,9 +9,9 @@ import numpy as np
 
 from tinygrad_neuron.containers import mapped, rebuilt
 from tinygrad_neuron.graph import tidy
+from tinygrad_neuron.program.expansion import expanded
 from tinygrad_neuron.program.lines import Line, Name, named
 from tinygrad_neuron.program.native.building import compiled, insist
-from tinygrad_neuron.program.expansion import expanded
 from tinygrad_neuron.program.native.regions import Analysis, Region, pieces
 from tinygrad_neuron.program.native.writing import HEAD, Piece
 from tinygrad_neuron.program.outlined import outlined
