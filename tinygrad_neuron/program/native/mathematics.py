@@ -18,6 +18,8 @@ SHIFTED = 4843621399236968448  # its bits
 ONE = 4607182418800017408  # the bits of 1.0
 ROOT = 4604544271217802189  # the bits of sqrt(1/2)
 FRACTION = 4503599627370495  # the lowest 52 bits
+EXPONENT = -4503599627370496  # the others
+SIGN = -9223372036854775808  # the highest bit
 LOG2_E = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 0.6931471805592082, 7.371002565167799e-13  # a whole multiple of it is exact
 PI_2, PI_2_MORE, PI_2_STILL = 1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33
@@ -94,6 +96,16 @@ def exp_tail(r: float) -> float:
 
 
 @inlined
+def scaled(y: float, shifted: float) -> float:
+    """y * 2.0 ** n, for a shifted n from -1500 to 1500, and a y of about 1.
+
+    In two steps, since 2**1024 is no number, and 2**-1074 has few bits. The first is in y's bits.
+    """
+    half = (bits(shifted) << 51) & EXPONENT
+    return number(bits(y) + half) * number((bits(shifted) << 52) - half + ONE)
+
+
+@inlined
 def exp(x: float) -> float:
     """e to the x."""
     x = 710.0 if x > 710.0 else x
@@ -101,10 +113,7 @@ def exp(x: float) -> float:
     shifted = fma(x, LOG2_E, SHIFTER)
     k = shifted - SHIFTER
     r = fma(-k, LN2_LOW, fma(-k, LN2_HIGH, x))
-    y = 1.0 + fma(r * r, exp_tail(r), r)
-    n = bits(shifted) - SHIFTED
-    half = n >> 1  # in two steps: 2**1024 is no number, and 2**-1074 has few bits
-    return y * power_of_2(half) * power_of_2(n - half)
+    return scaled(1.0 + fma(r * r, exp_tail(r), r), shifted)
 
 
 @inlined
@@ -134,34 +143,49 @@ def expm1(x: float) -> float:
 
 
 @inlined
+def tanh_parts(x: float) -> tuple[float, float, float, float, float, float]:
+    """What `tanh` and `sech2` of one x share, for z = -2|x| and E = exp(z) - 1.
+
+    E and what is missing of it; 1 / (2 + E) and, of 1, what is missing of that; and exp(z) as
+    2**n (1 + w): w and a shifted n.
+    """
+    z = -2.0 * abs(x)
+    z = -760.0 if z < -760.0 else z
+    shifted = fma(z, LOG2_E, SHIFTER)
+    k = shifted - SHIFTER
+    r_high = fma(-k, LN2_HIGH, z)
+    r = fma(-k, LN2_LOW, r_high)
+    tail = fma(r * r, exp_tail(r), fma(-k, LN2_LOW, r_high - r))
+    n = bits(shifted) - SHIFTED
+    scale = power_of_2(-1000 if n < -1000 else n)
+    less = scale - 1.0
+    y = fma(scale, r, less)
+    more = fma(scale, tail, fma(scale, r, less - y))
+    e = y + more
+    more = (y - e) + more
+    d = 2.0 + e
+    inverse = 1.0 / d
+    missing = fma(-inverse, ((2.0 - d) + e) + more, fma(-d, inverse, 1.0))
+    return e, more, inverse, missing, r + tail, shifted
+
+
+@inlined
 def tanh(x: float) -> float:
-    """The hyperbolic tangent: t / (t + 2) for t = exp(2|x|) - 1."""
-    size = abs(x)
-    first, rest = expm1_parts(44.0 if size > 22.0 else 2.0 * size)
-    half = first + rest
-    rest = (first - half) + rest
-    below = half + 1.0
-    lost = half - (below - 1.0) if half < 1.0 else 1.0 - (below - half)
-    inverse = 1.0 / below
-    y = half * inverse
-    missing = fma(-y, below, half) + fma(-y, lost + rest, rest)  # what rounding left out
-    y = fma(missing, inverse, y)
-    y = size if size < 1e-8 else y
-    return x if x == 0.0 else (-y if x < 0.0 else y)
+    """The hyperbolic tangent: -E / (2 + E) for E = exp(-2|x|) - 1."""
+    e, more, inverse, missing, _, _ = tanh_parts(x)
+    y = (0.0 - e) * inverse
+    return number(bits(y + fma(y, missing, -more * inverse)) | (bits(x) & SIGN))
 
 
 @inlined
 def sech2(x: float) -> float:
     """1 / cosh(x)**2 = 4c / (1 + c)**2 for c = exp(-2|x|)."""
-    c = exp(-2.0 * abs(x))
-    d = 1.0 + c
-    lost = c - (d - 1.0)
-    below = d * d
-    less = fma(d, d, -below) + 2.0 * d * lost
-    inverse = 1.0 / below
-    y = 4.0 * c * inverse
-    missing = fma(-y, below, 4.0 * c) - y * less
-    return fma(missing, inverse, y)
+    _, _, inverse, missing, w, shifted = tanh_parts(x)
+    c = 1.0 + w
+    half = c * inverse
+    lost = fma(w - (c - 1.0), inverse, fma(c, inverse, -half))
+    y = half * inverse
+    return scaled(4.0 * (y + fma(y, missing + missing, lost * inverse)), shifted)
 
 
 @inlined
@@ -220,16 +244,12 @@ def log1p(x: float) -> float:
     """log(1 + x), exact for small x."""
     u = 1.0 + x
     n = bits(u) - ROOT
-    k = n >> 52
     m = number((n & FRACTION) + ROOT)
-    lost = x - (u - 1.0) if x < 1.0 else 1.0 - (u - x)
-    f = x if k == 0 else m - 1.0
-    y = log_from(whole_part(k), f, 0.0 if k == 0 else lost / u)
-    y = x if x > 1.7976931348623157e308 else y
-    y = x if abs(x) < 1e-17 else y
-    y = y if x > -1.0 else x - x
-    y = -1.0 / 0.0 if x == -1.0 else y
-    return 0.0 / 0.0 if x < -1.0 else y
+    lost = x - (u - 1.0)
+    f = fma(lost, number(ONE - (n & EXPONENT)), m - 1.0)  # what is lost, in the scale of m
+    y = log_from(whole_part(n >> 52), f, 0.0)
+    y = x if (abs(x) < 1e-17) | (x > 1.7976931348623157e308) else y
+    return y if not x <= -1.0 else (-1.0 / 0.0 if x == -1.0 else 0.0 / 0.0)
 
 
 @inlined
@@ -253,15 +273,11 @@ def quarter_turns(x: float) -> tuple[int, float, float]:
     """How many quarter turns x is nearest to, and what is left of it, as two numbers."""
     shifted = fma(x, 0.6366197723675814, SHIFTER)
     k = shifted - SHIFTER
-    p = k * PI_2
-    left = x - p  # exact: they are near each other
-    a = fma(k, PI_2, -p)
-    b = k * PI_2_MORE
-    w = a + b
-    b_seen = w - a
-    w_low = (a - (w - b_seen)) + (b - b_seen) + fma(k, PI_2_STILL, fma(k, PI_2_MORE, -b))
-    r = left - w
-    return bits(shifted), r, ((left - r) - w) - w_low
+    left = fma(-k, PI_2, x)  # exact: they are near each other
+    p = k * PI_2_MORE
+    r = left - p
+    lost = ((left - r) - p) - fma(k, PI_2_MORE, -p)
+    return bits(shifted), r, fma(-k, PI_2_STILL, lost)
 
 
 @inlined
