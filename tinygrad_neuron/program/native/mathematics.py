@@ -3,8 +3,7 @@
 Each is a reduction to a short interval, a polynomial there, and the way back. The polynomials are
 minimax ones, from `benchmarks/minimax.py`; that script says where each comes from. `fma` rounds
 once, which is what the exact differences below rest on. Errors are at most 2 units in the last
-place, see `docs/native.md`; the functions called `..._single` take and give the numbers of a
-float32 as float64, in which they have digits to spare.
+place, see `docs/native.md`. Those of float32 are in `mathematics_single`.
 """
 
 from typing import Any
@@ -16,6 +15,7 @@ from tinygrad_neuron.program.native.machine import bits, called, fma, inlined, n
 SHIFTER = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to a whole number, in the lowest bits
 SHIFTED = 4843621399236968448  # its bits
 ONE = 4607182418800017408  # the bits of 1.0
+TWO = 4611686018427387904  # the bits of 2.0
 ROOT = 4604544271217802189  # the bits of sqrt(1/2)
 FRACTION = 4503599627370495  # the lowest 52 bits
 EXPONENT = -4503599627370496  # the others
@@ -99,10 +99,10 @@ def exp_tail(r: float) -> float:
 def scaled(y: float, shifted: float) -> float:
     """y * 2.0 ** n, for a shifted n from -1500 to 1500, and a y of about 1.
 
-    In two steps, since 2**1024 is no number, and 2**-1074 has few bits. The first is in y's bits.
+    In two steps, since 2**1024 is no number, and 2**-1074 has few bits.
     """
     half = (bits(shifted) << 51) & EXPONENT
-    return number(bits(y) + half) * number((bits(shifted) << 52) - half + ONE)
+    return y * number(half + ONE) * number((bits(shifted) << 52) - half + ONE)
 
 
 @inlined
@@ -192,7 +192,11 @@ def sech2(x: float) -> float:
 def sigmoid(x: float) -> float:
     """1 / (1 + exp(-x))."""
     e = exp(-abs(x))
-    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+    above, below = 1.0 if x >= 0.0 else e, 1.0 + e
+    inverse = 1.0 / below
+    y = above * inverse
+    missing = fma(-y, e - (below - 1.0), fma(-y, below, above))  # what rounding left out
+    return fma(missing, inverse, y)
 
 
 # -------------------------------------------------------------------------------- logarithms
@@ -210,12 +214,12 @@ def log_tail(z: float) -> float:
 
 
 @inlined
-def log_from(k: float, f: float, more: float) -> float:
-    """k * log(2) + log(1 + f) + more, for f from sqrt(1/2) - 1 to sqrt(2) - 1."""
+def log_from(k: float, f: float) -> float:
+    """k * log(2) + log(1 + f), for f from sqrt(1/2) - 1 to sqrt(2) - 1."""
     s = f / (2.0 + f)
     z = s * s
     half = 0.5 * f * f
-    rest = fma(s, half + z * log_tail(z), fma(k, LN2_LOW, more))
+    rest = fma(s, half + z * log_tail(z), k * LN2_LOW)
     return fma(k, LN2_HIGH, f - (half - rest))
 
 
@@ -232,7 +236,7 @@ def log(x: float) -> float:
     n = bits(x * 18014398509481984.0 if tiny else x) - ROOT
     k = n >> 52
     f = number((n & FRACTION) + ROOT) - 1.0
-    y = log_from(whole_part(k - 54 if tiny else k), f, 0.0)
+    y = log_from(whole_part(k - 54 if tiny else k), f)
     y = x if x > 1.7976931348623157e308 else y
     y = y if x > 0.0 else x - x  # nan for nan
     y = -1.0 / 0.0 if x == 0.0 else y
@@ -245,9 +249,9 @@ def log1p(x: float) -> float:
     u = 1.0 + x
     n = bits(u) - ROOT
     m = number((n & FRACTION) + ROOT)
-    lost = x - (u - 1.0)
-    f = fma(lost, number(ONE - (n & EXPONENT)), m - 1.0)  # what is lost, in the scale of m
-    y = log_from(whole_part(n >> 52), f, 0.0)
+    lost = 0.5 * (x - (u - 1.0))
+    f = fma(lost, number(TWO - (n & EXPONENT)), m - 1.0)  # what is lost, in the scale of m
+    y = log_from(whole_part(n >> 52), f)
     y = x if (abs(x) < 1e-17) | (x > 1.7976931348623157e308) else y
     return y if not x <= -1.0 else (-1.0 / 0.0 if x == -1.0 else 0.0 / 0.0)
 
@@ -258,9 +262,8 @@ def softplus(x: float) -> float:
     e = exp(-abs(x))
     u = 1.0 + e
     far = u > 1.4142135623730951
-    lost = e - (u - 1.0)
-    f = 0.5 * u - 1.0 if far else e
-    y = log_from(1.0 if far else 0.0, f, lost / u if far else 0.0)
+    f = fma(0.5, e - (u - 1.0), 0.5 * u - 1.0) if far else e
+    y = log_from(1.0 if far else 0.0, f)
     y = e if e < 1e-17 else y
     return (x if x > 0.0 else 0.0) + y
 
@@ -339,120 +342,3 @@ def softplus_once(x: float) -> float:
 def sech2_once(x: float) -> float:
     """`sech2`, of one number."""
     return sech2(x)
-
-
-# ------------------------------------------------------------------------- for float32
-
-
-@inlined
-def exp_single(x: float) -> float:
-    """e to the x."""
-    x = 120.0 if x > 120.0 else x
-    x = -120.0 if x < -120.0 else x
-    shifted = fma(x, LOG2_E, SHIFTER)
-    r = fma(-(shifted - SHIFTER), 0.6931471805599453, x)
-    q = fma(0.00019914548098326826, r, 0.0013941238083596793)
-    q = fma(q, r, 0.008333272432251104)
-    q = fma(q, r, 0.0416663520865505)
-    q = fma(q, r, 0.16666666819319906)
-    q = fma(q, r, 0.5000000046899342)
-    return fma(r * r, q, 1.0 + r) * power_of_2(bits(shifted) - SHIFTED)
-
-
-@inlined
-def expm1_single(x: float) -> float:
-    """exp(x) - 1."""
-    y = exp_single(x) - 1.0
-    tail = fma(fma(x, 0.041666666666666664, 0.16666666666666666), x, 0.5)
-    y = fma(x * x, tail, x) if abs(x) < 1e-2 else y
-    return x if x == 0.0 else y
-
-
-@inlined
-def tanh_single(x: float) -> float:
-    """The hyperbolic tangent."""
-    size = abs(x)
-    t = exp_single(-2.0 * size)
-    y = (1.0 - t) / (1.0 + t)
-    z = x * x
-    near = fma(x * z, fma(z, 0.13333333333333333, -0.3333333333333333), x)
-    y = near if size < 1e-2 else (-y if x < 0.0 else y)
-    return x if x == 0.0 else y
-
-
-@inlined
-def sech2_single(x: float) -> float:
-    """1 / cosh(x)**2."""
-    c = exp_single(-2.0 * abs(x))
-    d = 1.0 + c
-    return 4.0 * c / (d * d)
-
-
-@inlined
-def sigmoid_single(x: float) -> float:
-    """1 / (1 + exp(-x))."""
-    return 1.0 / (1.0 + exp_single(-x))
-
-
-@inlined
-def log_single(x: float) -> float:
-    """The natural logarithm of what a float32 can be, or of a sum of it and 1."""
-    n = bits(x) - ROOT
-    f = number((n & FRACTION) + ROOT) - 1.0
-    s = f / (2.0 + f)
-    z = s * s
-    p = fma(0.2358216480513506, z, 0.2853731455655244)
-    p = fma(p, z, 0.4000033494805722)
-    p = fma(p, z, 0.6666666564758101)
-    y = fma(whole_part(n >> 52), 0.6931471805599453, fma(s * z, p, s + s))
-    y = x if x > 1.7976931348623157e308 else y
-    y = y if x > 0.0 else x - x
-    y = -1.0 / 0.0 if x == 0.0 else y
-    return 0.0 / 0.0 if x < 0.0 else y
-
-
-@inlined
-def log1p_single(x: float) -> float:
-    """log(1 + x)."""
-    y = log_single(1.0 + x)
-    near = fma(x * x, fma(fma(x, -0.25, 0.3333333333333333), x, -0.5), x)
-    return near if abs(x) < 1e-3 else y
-
-
-@inlined
-def softplus_single(x: float) -> float:
-    """log(1 + exp(x))."""
-    return (x if x > 0.0 else 0.0) + log1p_single(exp_single(-abs(x)))
-
-
-@inlined
-def sin_single(x: float) -> float:
-    """The sine of an angle in radians, of at most FURTHEST."""
-    n, y, other = sin_and_cos_single(x)
-    y = other if n & 1 else y
-    y = -y if n & 2 else y
-    return x if x == 0.0 else y
-
-
-@inlined
-def cos_single(x: float) -> float:
-    """The cosine of an angle in radians, of at most FURTHEST."""
-    n, other, y = sin_and_cos_single(x)
-    y = other if n & 1 else y
-    return -y if (n + 1) & 2 else y
-
-
-@inlined
-def sin_and_cos_single(x: float) -> tuple[int, float, float]:
-    """Quarter turns, and the sine and cosine of what is left of them."""
-    shifted = fma(x, 0.6366197723675814, SHIFTER)
-    k = shifted - SHIFTER
-    r = fma(-k, PI_2_MORE, fma(-k, PI_2, x))
-    z = r * r
-    s = fma(2.7182941761351622e-06, z, -0.0001983933312954471)
-    s = fma(s, z, 0.008333329381097484)
-    s = fma(s, z, -0.1666666664159282)
-    c = fma(-2.721019511373709e-07, z, 2.479951981034018e-05)
-    c = fma(c, z, -0.0013888883754299669)
-    c = fma(c, z, 0.041666666622866146)
-    return bits(shifted), fma(r * z, s, r), fma(z * z, c, fma(-0.5, z, 1.0))

@@ -22,6 +22,7 @@ from numba import njit
 from numpy import bool_, float32, float64, inf, int8, int16, int32, int64, nan, uint8
 
 from tinygrad_neuron.program.native.mathematics import *  # noqa: F403
+from tinygrad_neuron.program.native.mathematics_single import *  # noqa: F403
 
 fast = njit(error_model="numpy", no_cpython_wrapper=True, forceinline=True)
 '''
