@@ -13,6 +13,7 @@ from tinygrad_neuron.program.native.forms import WAVES, cast, form
 from tinygrad_neuron.program.native.regions import SUMS, Analysis, Region, Task, summed_axes
 from tinygrad_neuron.program.native.views import View, steps
 
+MANY = 32  # sums that have a variable each: the compiler looks at all lines for each of these
 BLOCK = 512  # entries whose sum may be taken in any order; the sums of blocks are added in pairs
 Strides = tuple[int, ...]
 
@@ -81,6 +82,7 @@ class Loop:
     waves: bool = False
 
     def __post_init__(self) -> None:
+        self.made = {task.line.name for task in self.region.tasks}
         for task in self.region.tasks:
             getattr(self, f"_{task.kind}")(task)
         for i, each in enumerate(self.sums):
@@ -161,8 +163,7 @@ class Loop:
         if not isinstance(x, Name):
             return repr(x)
         view = self.known.views[x]
-        here = any(task.line.name == view.base for task in self.region.tasks)
-        return of_number(view.base) if here else self._load(view)
+        return of_number(view.base) if view.base in self.made else self._load(view)
 
     def _load(self, view: View) -> str:
         if not isinstance(view.base, Name):
@@ -218,11 +219,15 @@ class Loop:
         for each in self.sums:
             if not self._fresh(each):
                 yield from self._cleared(each)
-        outer = math.prod(self.sizes[:-1])
-        for each in self.parted:
-            yield f"p_{each.name} = np.empty({blocks * (outer if self._alone(each) else 1)})"
-        for each in self.later:
-            yield f"q_{each.name} = np.empty({min(BLOCK, self.sizes[-1])}, float32)"
+        outer = math.prod(self.sizes[:-1]) if any(map(self._alone, self.parted)) else 1
+        if self.parted:
+            yield f"parts = np.empty(({len(self.parted)}, {blocks * outer}))"
+        if len(floats) > MANY:
+            yield f"s = np.empty({len(floats)})"
+            for i, each in enumerate(floats):
+                each.name = f"s[{i}]"
+        for i in range(len(self.later)):
+            yield f"q{i} = np.empty({min(BLOCK, self.sizes[-1])}, float32)"
         if any(map(self._alone, self.parted)):
             yield "c = 0"
         yield from self._level(0)
@@ -281,7 +286,7 @@ class Loop:
             yield from self._put(each, each.name)
         for each in self.parted:
             if not self._alone(each):
-                yield from self._put(each, f"total_of(p_{each.name})")
+                yield from self._put(each, self._whole(each))
 
     def _block(self, at: str, count: str) -> Iterator[str]:
         for each in self.parted:
@@ -290,16 +295,23 @@ class Loop:
         if at == "j":  # counted from 0, so that no index looks as if it were negative
             yield f"    i{len(self.sizes) - 1} = b * {BLOCK} + j"
         yield from _indented(self._level(len(self.sizes)))
-        for each in self.later:
-            yield f"    q_{each.name}[{at}] = {each.single}"
-        for each in self.later:
+        for i, each in enumerate(self.later):
+            yield f"    q{i}[{at}] = {each.single}"
+        for i, each in enumerate(self.later):
             yield f"for {at} in range({count}):"
-            yield f"    {each.name} = plus({each.name}, float64(q_{each.name}[{at}]))"
+            yield f"    {each.name} = plus({each.name}, float64(q{i}[{at}]))"
         alone = [each for each in self.parted if self._alone(each)]
-        for each in self.parted:
-            yield f"p_{each.name}[{'c' if each in alone else 'b'}] = {each.name}"
+        for i, each in enumerate(self.parted):
+            yield f"parts[{i}, {'c' if each in alone else 'b'}] = {each.name}"
         if alone:
             yield "c += 1"
+
+    def _whole(self, each: Sum) -> str:
+        """What the parts of a sum add up to."""
+        count = -(-self.sizes[-1] // BLOCK)
+        if self._alone(each):
+            count *= math.prod(self.sizes[:-1])
+        return f"total_of(parts[{self.parted.index(each)}, :{count}])"
 
     def _put(self, each: Sum, value: str) -> Iterator[str]:
         place = self._place(each)
@@ -317,7 +329,7 @@ class Loop:
     def _finished(self, each: Sum) -> Iterator[str]:
         line = each.task.line
         if self._alone(each) and each in self.parted:
-            yield f"{self._place(each)} = total_of(p_{each.name})"
+            yield f"{self._place(each)} = {self._whole(each)}"
         if line.primitive is ops.mean:
             count = f"{float(math.prod(each.task.space) // max(math.prod(line.shape), 1))}"
             if each.number:

@@ -39,6 +39,26 @@ def plus_product(total: float, a: float, b: float) -> float:
 
 
 @inlined
+def chosen(condition: bool, a: Any, b: Any) -> Any:
+    """One of two numbers. Written as an expression it would be a fork, of which each costs the
+    compiler more the more there are.
+    """
+    return a if condition else b
+
+
+@inlined
+def larger(a: Any, b: Any) -> Any:
+    """The larger one, or a nan."""
+    return a if (a >= b) | (a != a) else b
+
+
+@inlined
+def smaller(a: Any, b: Any) -> Any:
+    """The smaller one, or a nan."""
+    return a if (a <= b) | (a != a) else b
+
+
+@inlined
 def total_of(parts: Any) -> Any:
     """The sum of an array, which is used up: halves added to halves."""
     n = parts.shape[0]
