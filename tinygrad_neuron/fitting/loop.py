@@ -159,7 +159,7 @@ class _Training:
         self.learner, self.batches, self.held, self.loss = learner, batches, held, loss
         self.optimiser, self.patience, self.callbacks = optimiser, patience, callbacks
         made_of = {"model": learner.model, "loss": loss}
-        self.step = Stepping(self._measured, optimiser, made_of, compile)
+        self.step = Stepping(self._measured, made_of, compile)
         self.plateau = alpha if isinstance(alpha, optim.Plateau) else None
         names = ("epoch", "update", "loss", *(["validation"] if held else []))
         self.columns: dict[str, list[float]] = {name: [] for name in names}
@@ -228,6 +228,7 @@ class _Training:
     def _update(self, x: Any, y: Any) -> None:
         """Predict, measure, go back, move."""
         updates = self.budget if self.budget < math.inf else self.updates
+        self.optimiser.zero_grad()
         measured = self.step(x, y, updates)
         if not math.isfinite(measured):
             self._lost(measured, (x, y))

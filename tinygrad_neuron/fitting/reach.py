@@ -41,7 +41,7 @@ STILL = {
     *(NoneType, bool, int, float, complex, str, bytes, range, slice, CodeType, type(Ellipsis)),
     *(type(NotImplemented), type(int.real), type(float.real), type(str.join), type(object.__init__)),
 }  # fmt: skip
-HANDED = {list, tuple, dict, set, frozenset, str, bytes, int, float, complex, type(None)}
+CONTENTS = {list, tuple, dict, set, frozenset, str, bytes, int, float, complex}
 PURE = {"math", "cmath", "operator", "_operator", "_functools", "itertools", "numpy"}
 BUILTINS = {
     *("abs", "all", "any", "callable", "divmod", "isinstance", "issubclass", "len", "max", "min"),
@@ -83,7 +83,7 @@ class Heard:
 
     def _counts(self, frame: FrameType) -> bool:
         file = frame.f_code.co_filename
-        if file.startswith(OURS):
+        if file.startswith(OURS) or frame.f_globals["__name__"].startswith("namedtuple_"):
             return False
         library = file.startswith(LIBRARY) and INSTALLED not in file
         return not library or (frame.f_back is not None and frame.f_back.f_code in self.codes)
@@ -92,9 +92,7 @@ class Heard:
 def _is_pure(function: Any) -> bool:
     """Whether a function of C's gives the same for the same, and leaves everything as it is."""
     owner = getattr(function, "__self__", None)
-    if isinstance(owner, np.ndarray | np.generic | np.ufunc | Value) or type(owner) in HANDED - {
-        NoneType
-    }:
+    if isinstance(owner, np.ndarray | np.generic | np.ufunc) or type(owner) in CONTENTS:
         return True
     if isinstance(owner, type):
         return owner.__module__ in {"builtins", "numpy"}

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.checkpointing import checkpointed
-from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.errors import LossError
 from tinygrad_neuron.fitting.reach import Heard, Reach, Unknown
 from tinygrad_neuron.graph import (
@@ -26,7 +25,6 @@ from tinygrad_neuron.graph import (
 from tinygrad_neuron.hooks import on_grad
 from tinygrad_neuron.losses.noted import noting
 from tinygrad_neuron.ops.shape import shape_of
-from tinygrad_neuron.optim import Optimiser
 from tinygrad_neuron.program import Program
 from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.running import runner
@@ -42,16 +40,14 @@ CHANGES = 3  # after which a model is taken for one that changes all the time
 
 
 class Stepping:
-    """Losses of batches, whose gradients are left on the parameters.
+    """Losses of batches, whose gradients are added to those of the leaves that they are made of.
 
     `measure` is the loss of a batch, and `held` by name what it is made of. `compiled` counts the
     updates that were programs, and `eager` says why the last one was none.
     """
 
-    def __init__(
-        self, measure: Measure, optimiser: Optimiser, held: Mapping[str, Any], wanted: bool
-    ) -> None:
-        self.measure, self.optimiser, self.held = measure, optimiser, held
+    def __init__(self, measure: Measure, held: Mapping[str, Any], wanted: bool) -> None:
+        self.measure, self.held = measure, held
         self.wanted, self.eager = wanted, "" if wanted else "compile=False"
         self.compiled = self.changes = 0
         self._known: dict[Any, _Step | None] = {}
@@ -64,8 +60,10 @@ class Stepping:
             found = None if step is None else step(x, y)
             if step is not None and found is not None:
                 self.compiled += 1
-                return self._left(step.leaves, *found)
-        return self._recorded(self.measure(x, y) if loss is None else loss)
+                return step.left(*found)
+        loss = self.measure(x, y) if loss is None else loss
+        loss.backward()  # before the loss is looked at: of a plan both are computed in one pass
+        return float(loss.item())
 
     def _may_be(self, x: Any, y: Any, updates: float) -> bool:
         """Whether such a batch may be computed by a program, here and now."""
@@ -123,20 +121,6 @@ class Stepping:
             raise Unknown("it gives something else for a Value than for an array")
         return step
 
-    def _recorded(self, loss: Value) -> float:
-        """Go back through a loss."""
-        self.optimiser.zero_grad()
-        loss.backward()  # before the loss is looked at: of a plan both are computed in one pass
-        return float(loss.item())
-
-    def _left(self, leaves: Sequence[Node], loss: float, slopes: Sequence[Any]) -> float:
-        """Gradients as `backward()` leaves them: in addition to what is there."""
-        self.optimiser.zero_grad()
-        for leaf, slope in zip(leaves, slopes, strict=True):
-            before = leaf.gradient
-            leaf._grad = slope + (0.0 if before is None else before)
-        return loss
-
 
 @dataclass(frozen=True)
 class _Place:
@@ -172,6 +156,13 @@ class _Step:
         except LossError:
             return None
         return float(loss), slopes
+
+    def left(self, loss: float, slopes: Sequence[Any]) -> float:
+        """Gradients as `backward()` leaves them, in addition to what is there; and the loss."""
+        for leaf, slope in zip(self.leaves, slopes, strict=True):
+            before = leaf.gradient
+            leaf._grad = slope + (0.0 if before is None else before)
+        return loss
 
 
 def _step_of(measure: Measure, x: Any, y: Any, reach: Reach) -> _Step:
