@@ -132,7 +132,9 @@ class Estimator(BaseEstimator):
         measure, model = self._penalised(loss, weight.sum()), self.model_
         first = abs(measure(model(X), target).item()) or 1.0
         stepping = Stepping(
-            lambda x, y: measure(model(x), y) / first, {"model": model, "loss": measure}, self.compile
+            lambda x, y: measure(model(x), y) / first,
+            {"model": model, "loss": measure},
+            self.compile,
         )
         seen = count()
         path: list[float] = []

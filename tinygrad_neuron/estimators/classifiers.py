@@ -140,7 +140,7 @@ class NeuronClassifier(Classifier):
         standardize: bool = True,
         class_weight: Any = None,
         random_state: Any = None,
-        compile: bool = True,
+        compile: bool = True,  # noqa: A002  # as of `fit`
     ) -> None:
         self.loss = loss
         self.optimizer = optimizer
@@ -193,7 +193,7 @@ class MLPClassifier(Classifier):
         patience: int | None = None,
         class_weight: Any = None,
         random_state: Any = None,
-        compile: bool = True,
+        compile: bool = True,  # noqa: A002  # as of `fit`
     ) -> None:
         self.hidden = hidden
         self.activation = activation

@@ -88,7 +88,7 @@ class NeuronRegressor(Regressor):
         l2: float = 0.0,
         standardize: bool = True,
         random_state: Any = None,
-        compile: bool = True,
+        compile: bool = True,  # noqa: A002  # as of `fit`
     ) -> None:
         self.loss = loss
         self.optimizer = optimizer
@@ -144,7 +144,7 @@ class MLPRegressor(Regressor):
         validation: float | None = None,
         patience: int | None = None,
         random_state: Any = None,
-        compile: bool = True,
+        compile: bool = True,  # noqa: A002  # as of `fit`
     ) -> None:
         self.hidden = hidden
         self.activation = activation

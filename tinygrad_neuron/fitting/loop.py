@@ -75,7 +75,7 @@ def fit(
     checkpoint: PathLike | None = None,
     checkpoint_every: int = 100,
     progress: bool | None = None,
-    compile: bool = True,  # noqa: A002  # as the function is called
+    compile: bool = True,  # noqa: A002  # as what it does is called
 ) -> History:
     """The history of a model learning from examples; the model has learnt when it returns.
 

@@ -8,11 +8,12 @@ a program reads anew. What cannot be compared, such as a generator of random num
 """
 
 import dis
+import gc
 import os
 import random
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property, partial
 from operator import is_
 from types import (
@@ -39,7 +40,7 @@ LIBRARY = (sysconfig.get_path("stdlib") + os.sep, "<frozen")
 INSTALLED = os.sep + "site-packages" + os.sep
 STILL = {
     *(NoneType, bool, int, float, complex, str, bytes, range, slice, CodeType, type(Ellipsis)),
-    *(type(NotImplemented), type(int.real), type(float.real), type(str.join), type(object.__init__)),
+    *(type(NotImplemented), type(float.real), type(str.join), type(object.__init__)),
 }  # fmt: skip
 CONTENTS = {list, tuple, dict, set, frozenset, str, bytes, int, float, complex}
 PURE = {"math", "cmath", "operator", "_operator", "_functools", "itertools", "numpy"}
@@ -48,6 +49,8 @@ BUILTINS = {
     *("pow", "repr", "round", "sorted", "sum", "format", "hasattr", "iter", "__build_class__"),
 }
 CHANGES = {"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_ATTR", "DELETE_ATTR", "IMPORT_NAME"}
+WRAPPERS: Any = property | staticmethod | classmethod | cached_property
+HOLDERS = (list, tuple, dict, np.ndarray, Value)  # which may have attributes beside
 LARGEST = 1 << 20  # bytes in arrays that are gone through at every call
 MANY = 5000  # things
 
@@ -69,11 +72,15 @@ class Heard:
         if sys.getprofile() is not None:
             raise Unknown("somebody measures the time of every call (sys.setprofile)")
         self.problem = ""
+        self._collects = gc.isenabled()
+        gc.disable()  # what others do then is no part of the run
         sys.setprofile(self._hear)
         return self
 
     def __exit__(self, *problem: object) -> None:
         sys.setprofile(None)
+        if self._collects:
+            gc.enable()
 
     def _hear(self, frame: FrameType, event: str, function: Any) -> None:
         if event == "call" and self._counts(frame):
@@ -120,6 +127,7 @@ class Reach:
         self._codes = heard.codes
         self._found: set[CodeType] = set()  # of those that were heard
         self._seen: dict[int, Any] = {}  # which keeps them, so that no other has their place
+        self._modules: set[tuple[Any, ...]] = set()
         self.values: list[Value] = []
         self._rows: list[tuple[str, Any, list[Any]]] = []
         self._tables: list[tuple[str, Mapping[Any, Any], list[Any], list[Any]]] = []
@@ -136,13 +144,13 @@ class Reach:
     def change(self) -> str:
         """The first thing that is another one than before; nothing if there is none."""
         for name, row, parts in self._rows:
-            if len(row) != len(parts) or not all(map(is_, row, parts)):
+            if len(row) != len(parts) or not _are_same(row, parts):
                 return name
         for name, table, keys, parts in self._tables:
-            if [*table] != keys or not all(map(is_, table.values(), parts)):
+            if [*table] != keys or not _are_same(table.values(), parts):
                 return name
         for name, read, thing in self._variables:
-            if read() is not thing:
+            if not _is_same(read(), thing):
                 return name
         for name, array, contents in self._arrays:
             if array.tobytes() != contents:
@@ -158,15 +166,14 @@ class Reach:
         self._seen[id(x)] = x
         if len(self._seen) > MANY:
             raise Unknown(f"it can reach more than {MANY} things, {name} among them")
-        for kind, look in LOOKS.items():
-            if isinstance(x, kind):
-                look(self, name, x)
-                return
-        if type(x).__basicsize__ > Blank.__basicsize__ or not hasattr(x, "__dict__"):
+        look = next((look for kind, look in LOOKS.items() if isinstance(x, kind)), None)
+        if look is not None:
+            look(self, name, x)
+        elif type(x).__basicsize__ > Blank.__basicsize__ or not hasattr(x, "__dict__"):
             raise Unknown(f"{name} is of type {type(x).__name__}, which may change unseen")
-        self._table(name, vars(x))
-        for kind in type(x).__mro__:
-            self._waiting.append((kind.__name__, kind))
+        if look is None or (isinstance(x, HOLDERS) and hasattr(x, "__dict__")):
+            self._table(name, vars(x))
+            self._waiting += [(kind.__name__, kind) for kind in type(x).__mro__]
 
     def _value(self, name: str, x: Value) -> None:
         if x.primitive is not None and not x.constant:
@@ -180,7 +187,7 @@ class Reach:
         self._arrays.append((name, x, x.tobytes()))
 
     def _row(self, name: str, x: Any) -> None:
-        if type(x) is list:
+        if isinstance(x, list):
             self._rows.append((name, x, list(x)))
         self._waiting += [(f"{name}[{i}]", part) for i, part in enumerate(x)]
 
@@ -204,11 +211,10 @@ class Reach:
             return
         held = vars(x)
         self._tables.append((name, held, list(held), list(held.values())))
-        functions = FunctionType | property | cached_property | staticmethod | classmethod
         self._waiting += [
             (f"{name}.{key}", part)
             for key, part in held.items()
-            if isinstance(part, functions) or not key.startswith(("__", "_abc_"))
+            if isinstance(part, FunctionType | WRAPPERS) or not key.startswith(("__", "_abc_"))
         ]
 
     def _function(self, name: str, x: FunctionType) -> None:
@@ -248,9 +254,9 @@ class Reach:
         root = module.__name__.partition(".")[0]
         if module.__name__ == "numpy.random" or (root == "numpy" and "random" in attributes):
             raise Unknown("numpy.random is used")
-        if root in (*PURE, "tinygrad_neuron") or (module.__name__, *attributes) in self._seen:
+        if root in (*PURE, "tinygrad_neuron") or (module, *attributes) in self._modules:
             return
-        self._seen[(module.__name__, *attributes)] = module  # type: ignore[index]
+        self._modules.add((module, *attributes))
         for name in attributes & vars(module).keys():
             told = f"{module.__name__}.{name}"
             part = self._variable(told, partial(vars(module).get, name), enter=False)
@@ -283,7 +289,7 @@ LOOKS: dict[Any, Callable[[Reach, str, Any], None]] = {
     FunctionType: Reach._function,
     MethodType: Reach._method,
     partial: Reach._partial,
-    property | staticmethod | classmethod | cached_property: Reach._wrapper,
+    WRAPPERS: Reach._wrapper,
     type: Reach._class,
 }
 
@@ -293,7 +299,7 @@ def _is_ours(x: Any) -> bool:
     if isinstance(x, np.ufunc | np.generic | np.dtype):
         return True
     if isinstance(x, BuiltinFunctionType):
-        return True  # when it is called it is heard
+        return _is_pure(x)
     root, _, rest = str(getattr(x, "__module__", "")).partition(".")
     if isinstance(x, type):
         return root in ("tinygrad_neuron", "numpy", *PURE, "builtins", "collections", "typing")
@@ -303,6 +309,16 @@ def _is_ours(x: Any) -> bool:
         plain = callable(x) and not getattr(x, "__closure__", None)
         return plain and root in ("tinygrad_neuron", "numpy") and not rest.startswith("random")
     return False
+
+
+def _are_same(things: Collection[Any], before: Collection[Any]) -> bool:
+    return all(map(is_, things, before)) or all(map(_is_same, things, before))
+
+
+def _is_same(x: Any, before: Any) -> bool:
+    """Whether it is the same object, or as good as that: a number written down alike."""
+    alike = type(x) is type(before) and type(x) in STILL
+    return x is before or (alike and repr(x) == repr(before))
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

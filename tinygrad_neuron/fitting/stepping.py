@@ -20,12 +20,21 @@ from tinygrad_neuron.checkpointing import checkpointed
 from tinygrad_neuron.errors import LossError
 from tinygrad_neuron.fitting.reach import Heard, Reach, Unknown
 from tinygrad_neuron.graph import (
-    Node, dtype_of, has_stand_ins, history, is_traced, paused, tick, watcher,
-)  # fmt: skip
+    Node,
+    any_foreign,
+    dtype_of,
+    has_stand_ins,
+    history,
+    is_traced,
+    paused,
+    tick,
+    watcher,
+)
 from tinygrad_neuron.hooks import on_grad
 from tinygrad_neuron.losses.noted import noting
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.program import Program
+from tinygrad_neuron.program.compiling import dtypes_in
 from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.running import runner
 from tinygrad_neuron.program.tracing import program_of, program_with_leaves
@@ -50,7 +59,7 @@ class Stepping:
         self.measure, self.held = measure, held
         self.wanted, self.eager = wanted, "" if wanted else "compile=False"
         self.compiled = self.changes = 0
-        self._known: dict[Any, _Step | None] = {}
+        self._known: dict[Any, _Step] = {}
 
     def __call__(self, x: Any, y: Any, updates: float) -> float:
         """The loss of a batch; `updates` is how many there are to be, or have been."""
@@ -81,34 +90,40 @@ class Stepping:
         """The program for a batch, if there is one, and its loss where that was computed."""
         kind = _kind(x), _kind(y)
         known = self._known.get(kind)
-        changed = "" if known is None else known.change()
+        changed = known.change() if known else ""
         if changed:
             self._known.clear()
             self.changes += 1
         if self.changes > CHANGES:
-            return self._given_up(f"{changed or 'the model'} changes again and again"), None
-        if kind in self._known or len(self._known) == KINDS:
-            return self._known.get(kind), None
+            self._give_up(f"{changed or 'the model'} changes again and again")
+            return None, None
+        if kind in self._known:
+            return known, None
+        if len(self._known) == KINDS:
+            self.eager = f"batches of more than {KINDS} shapes"
+            return None, None
         loss = None
         try:
             since = tick()
             with Heard() as heard:
                 loss = self.measure(x, y)
-            self._known[kind] = step = self._traced(x, y, loss, Reach(heard, **self.held), since)
+            self._known[kind] = self._traced(x, y, loss, Reach(heard, **self.held), since)
         except Unknown as why:
-            step = self._given_up(str(why))
-        return step, loss
+            self._give_up(str(why))
+        return self._known.get(kind), loss
 
-    def _given_up(self, why: str) -> None:
+    def _give_up(self, why: str) -> None:
         self.wanted, self.eager = False, why
 
     def _traced(self, x: Any, y: Any, loss: Value, reach: Reach, since: int) -> "_Step":
         """The program that gives the same as this loss; raises `Unknown` where there is none."""
         if any(value.birth > since for value in reach.values):
             raise Unknown("it gives a weight another number when it is called")
+        if any_foreign(*reach.values):
+            raise Unknown("its weights are not NumPy's arrays")
         for node in history(loss):
             if node.primitive in (on_grad, checkpointed):
-                raise Unknown(f"{node.primitive.name} is used")  # type: ignore[union-attr]
+                raise Unknown(f"{node.primitive.name} is used")
         try:
             step = _step_of(self.measure, x, y, reach)
         except Exception as error:
@@ -203,8 +218,7 @@ def _step_of(measure: Measure, x: Any, y: Any, reach: Reach) -> _Step:
 
 def _refuse_kinds(program: Program) -> None:
     """Raise for complex numbers, in which a gradient is another thing."""
-    dtypes = [x.dtype for x in (*program.inputs, *program.lines)]
-    if any(np.dtype(dtype).kind == "c" for dtype in dtypes):
+    if any(np.dtype(dtype).kind == "c" for dtype in dtypes_in(program)):
         raise Unknown("its numbers are complex")
 
 

@@ -161,7 +161,7 @@ class Main(Body):
         shape, dtype = self.text.kind(name)
         if dtype is None or dtype.kind not in "fc" or name in self.checked:
             return
-        # of a matrix the other way round the matrix: to go through it against the grain takes longer
+        # of a matrix the other way round the matrix: against the grain it takes longer
         called = ast.unparse(self.operand(self.text.plan.source(name)))
         if shape:
             self.said.append(f"{self.mark}t = {self._np('vdot')}({called}, {called})")
