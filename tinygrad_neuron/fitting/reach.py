@@ -66,7 +66,7 @@ class Heard:
     """
 
     def __init__(self) -> None:
-        self.codes: dict[CodeType, FrameType] = {}
+        self.codes: set[CodeType] = set()
 
     def __enter__(self) -> "Heard":
         if sys.getprofile() is not None:
@@ -84,13 +84,13 @@ class Heard:
 
     def _hear(self, frame: FrameType, event: str, function: Any) -> None:
         if event == "call" and self._counts(frame):
-            self.codes[frame.f_code] = frame
+            self.codes.add(frame.f_code)
         elif event == "c_call" and frame.f_code in self.codes and not _is_pure(function):
             self.problem = self.problem or f"{_called(function)} is called"
 
     def _counts(self, frame: FrameType) -> bool:
         file = frame.f_code.co_filename
-        if file.startswith(OURS) or frame.f_globals["__name__"].startswith("namedtuple_"):
+        if file.startswith(OURS) or str(frame.f_globals.get("__name__")).startswith("namedtuple_"):
             return False
         library = file.startswith(LIBRARY) and INSTALLED not in file
         return not library or (frame.f_back is not None and frame.f_back.f_code in self.codes)
@@ -136,7 +136,7 @@ class Reach:
         self._waiting = list(things.items())
         while self._waiting:
             self._enter(*self._waiting.pop())
-        astray = heard.codes.keys() - self._found
+        astray = heard.codes - self._found
         if astray:
             code = min(astray, key=lambda code: (code.co_filename, code.co_firstlineno))
             raise Unknown(f"it is not seen from where {code.co_name} is called ({_place(code)})")
@@ -221,7 +221,7 @@ class Reach:
         """Its variables, if it was heard: the package's own may call it out of sight."""
         ours = x.__code__.co_filename.startswith(OURS)
         inside = set(_codes(x.__code__))
-        if not ours and not inside & self._codes.keys():
+        if not ours and not inside & self._codes:
             return
         self._found |= inside
         self._table(name, vars(x))
