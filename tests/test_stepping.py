@@ -386,6 +386,14 @@ def test_where_somebody_looks_on():
     assert history.compiled == 0 and "sys.setprofile" in history.eager
 
 
+def test_a_function_that_nobody_can_find(monkeypatch):
+    """What ran and is not reached from the model or the loss could be replaced unseen."""
+    whole = Layer.__call__
+    monkeypatch.setattr(Layer, "__call__", lambda self, x: whole(self, x))
+    history = both(network)
+    assert history.compiled == 0 and "it is not seen from where <lambda>" in history.eager
+
+
 # ------------------------------------------------------------------------------ what changes
 
 
@@ -440,13 +448,21 @@ def _add(look):
         look.model.temperature = Value(2.0)
 
 
-def _method(look):
-    Own.__call__ = Counts.__call__ if look.epoch == 3 else Own.__call__
+def _kind(look):
+    if look.epoch == 3:
+        look.model.__class__ = Other
+
+
+class Other(Own):
+    """The same weights, and another formula."""
+
+    def __call__(self, x):
+        return self.last(self.hidden(x) ** 2)
 
 
 CHANGES = [
     *(_swap, _attribute, _anneal, _in_place, _in_a_list, _of_the_class, _of_a_global, _freeze),
-    *(_replace, _cast, _add),
+    *(_replace, _cast, _add, _kind),
 ]
 
 

@@ -173,6 +173,7 @@ class Reach:
             raise Unknown(f"{name} is of type {type(x).__name__}, which may change unseen")
         if look is None or (isinstance(x, HOLDERS) and hasattr(x, "__dict__")):
             self._table(name, vars(x))
+            self._variable(name, partial(type, x))
             self._waiting += [(kind.__name__, kind) for kind in type(x).__mro__]
 
     def _value(self, name: str, x: Value) -> None:
