@@ -131,8 +131,10 @@ class Stepping:
         changed = reach.change()
         if changed:
             raise Unknown(f"{changed} changes when it is called")
-        found, close = step(x, y), math.sqrt(np.finfo(dtype_of(loss)).eps)
-        if found is not None and not math.isclose(found[0], loss.item(), rel_tol=close):
+        found, eps = step(x, y), float(np.finfo(dtype_of(loss)).eps)
+        if found is None or not math.isclose(
+            found[0], loss.item(), rel_tol=math.sqrt(eps), abs_tol=eps
+        ):
             raise Unknown("it gives something else for a Value than for an array")
         return step
 
