@@ -26,6 +26,7 @@ from suite import plotting, rendering
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = "numpy tinygrad_neuron numba torch jax casadi pytensor autograd mygrad dezero micrograd"
+MOST = 100  # workloads: after so many processes that failed it is not the workloads
 PARTS = ("lines", "growth", "memory", "imports")
 
 
@@ -45,7 +46,7 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def output(arguments: Sequence[str], threads: int = 1) -> Iterator[str]:
-    """What a process of this Python's prints, line by line."""
+    """What a process of this Python's prints, line by line; raises where it fails."""
     command = [sys.executable, "-W", "ignore", *arguments]
     with subprocess.Popen(
         command, env=environment(threads), stdout=subprocess.PIPE, text=True
@@ -53,7 +54,23 @@ def output(arguments: Sequence[str], threads: int = 1) -> Iterator[str]:
         assert process.stdout is not None
         yield from process.stdout
     if process.returncode:
-        print(f"{' '.join(arguments)} ended with {process.returncode}", file=sys.stderr)
+        raise subprocess.CalledProcessError(process.returncode, command)
+
+
+def lines(arguments: Sequence[str], threads: int = 1) -> Iterator[dict[str, Any]]:
+    """Lines as they are measured; one that takes its process down is named, and the next begun."""
+    begin, dead = 0, True
+    while dead:
+        dead = False
+        try:
+            for text in output(["-m", "suite.lines", *arguments, "--begin", str(begin)], threads):
+                begin += 1
+                yield json.loads(text)
+        except subprocess.CalledProcessError as error:
+            why = f"the process ended with {error.returncode} in workload {begin + 1}"
+            print(why, file=sys.stderr)
+            begin, dead = begin + 1, begin < MOST
+            yield {"name": why, "threads": threads, "contenders": [], "left_out": {"all": why}}
 
 
 def measured(results: dict[str, Any], options: argparse.Namespace) -> Iterator[None]:
@@ -61,13 +78,13 @@ def measured(results: dict[str, Any], options: argparse.Namespace) -> Iterator[N
     limits = ["--rounds", str(options.rounds), "--seconds", str(options.seconds)]
     limits += ["--patience", str(options.patience)]
     for count in options.threads if "lines" in options.parts else ():
-        for text in output(["-m", "suite.lines", *limits, "--only", options.only], count):
-            results["lines"].append(json.loads(text))
-            print(rendering.details(results["lines"][-1]), flush=True)
+        for line in lines([*limits, "--only", options.only], count):
+            results["lines"].append(line)
+            print(rendering.details(line), flush=True)
             yield
     if "growth" in options.parts:
-        for text in output(["-m", "suite.lines", *limits, "--growth"]):
-            results["growth"].append(json.loads(text))
+        for line in lines([*limits, "--growth"]):
+            results["growth"].append(line)
             yield
     if "memory" in options.parts:
         results["memory"] = json.loads("".join(output([str(HERE / "memory.py"), "--json"])))[

@@ -274,4 +274,5 @@ def an_lstm(name: str, characters: int, h: int) -> Work:
     rng = np.random.default_rng(1492)
     parameters = [rng.normal(size=shape) for shape in ((4, 4 * h), (h,), (2, h))]
     data = [rng.normal(size=(4, h)), rng.uniform(size=(characters, h))]
-    return Work(name, lstm, lstm_by_hand, parameters, data)
+    operations = 40 * characters  # on short arrays, one after the other
+    return Work(name, lstm, lstm_by_hand, parameters, data, operations=operations)

@@ -37,7 +37,7 @@ def exponent(points: Mapping[float, float]) -> float:
 def courses(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[int, float]]]:
     """What grows -> contender -> size -> seconds."""
     found: dict[str, dict[str, dict[int, float]]] = {}
-    for line in lines:
+    for line in (line for line in lines if line["contenders"]):
         what, size = line["name"].rsplit(": ", 1)
         for one in line["contenders"]:
             found.setdefault(what, {}).setdefault(one["name"], {})[int(size)] = one["seconds"]

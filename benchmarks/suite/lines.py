@@ -1,6 +1,6 @@
 """Measures workloads in a process of its own, and prints a line of JSON for each.
 
-    python -m suite.lines [--rounds 9] [--seconds 0.5] [--patience 120] [--only neuron] [--growth]
+    python -m suite.lines [--rounds 9] [--seconds 0.5] [--patience 120] [--only neuron] [--begin 0] [--growth]
 
 Threads are settings of the environment: `whole.py` calls this with them.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from suite.catalogue import WORKLOADS
@@ -28,12 +29,15 @@ def chosen(only: str) -> Iterator[Any]:
 
 
 def lines(options: argparse.Namespace) -> Iterator[Line]:
-    """Each workload, measured."""
+    """Each workload, measured; the first ones are left out where they were before."""
     limits = Limits(options.rounds, options.seconds, options.patience)
     if options.growth:
-        yield from (measure(work, limits, who) for work, who in sizes())
+        yield from (
+            measure(work, limits, who) for work, who in islice(sizes(), options.begin, None)
+        )
     else:
-        yield from (measure(work, limits) for work in chosen(options.only))
+        works = islice(chosen(options.only), options.begin, None)
+        yield from (measure(work, limits) for work in works)
 
 
 def main() -> None:
@@ -43,6 +47,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--patience", type=float, default=120.0)
     parser.add_argument("--only", default="")
+    parser.add_argument("--begin", type=int, default=0)
     parser.add_argument("--growth", action="store_true")
     for line in lines(parser.parse_args()):
         print(json.dumps(vars(line)), flush=True)
