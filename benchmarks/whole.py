@@ -26,7 +26,7 @@ from suite import plotting, rendering
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = "numpy tinygrad_neuron numba torch jax casadi pytensor autograd mygrad dezero micrograd"
-MOST = 100  # workloads: after so many processes that failed it is not the workloads
+MOST = 3  # after so many processes in a row that failed at once it is not the workload
 PARTS = ("lines", "growth", "memory", "imports")
 
 
@@ -59,17 +59,16 @@ def output(arguments: Sequence[str], threads: int = 1) -> Iterator[str]:
 
 def lines(arguments: Sequence[str], threads: int = 1) -> Iterator[dict[str, Any]]:
     """Lines as they are measured; one that takes its process down is named, and the next begun."""
-    begin, dead = 0, True
-    while dead:
-        dead = False
+    begin, failed = 0, 0
+    while failed < MOST:
         try:
             for text in output(["-m", "suite.lines", *arguments, "--begin", str(begin)], threads):
-                begin += 1
+                begin, failed = begin + 1, 0
                 yield json.loads(text)
+            return
         except subprocess.CalledProcessError as error:
-            why = f"the process ended with {error.returncode} in workload {begin + 1}"
-            print(why, file=sys.stderr)
-            begin, dead = begin + 1, begin < MOST
+            begin, failed = begin + 1, failed + 1
+            why = f"the process ended with {error.returncode} in workload {begin}"
             yield {"name": why, "threads": threads, "contenders": [], "left_out": {"all": why}}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -230,3 +231,19 @@ def test_a_part_is_measured_in_a_process(tmp_path: Path) -> None:
     whole.main([*only, *limits, "--json", str(file)])
     (line,) = json.loads(file.read_text())["lines"]
     assert {"ours, recorded", "NumPy by hand"} <= {one["name"] for one in line["contenders"]}
+
+
+def test_a_workload_that_ends_its_process_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are measured, by processes that begin behind it; where all end, nobody goes on."""
+
+    def output(arguments: list[str], threads: int) -> Iterator[str]:
+        for k in range(int(arguments[-1]), 4):
+            if k == 2:
+                raise subprocess.CalledProcessError(-11, arguments)
+            yield json.dumps({"name": str(k)})
+
+    monkeypatch.setattr(whole, "output", output)
+    names = [line["name"] for line in whole.lines([])]
+    assert names == ["0", "1", "the process ended with -11 in workload 3", "3"]
+    monkeypatch.setattr(whole, "output", lambda arguments, threads: output(["2"], threads))
+    assert len(list(whole.lines([]))) == whole.MOST

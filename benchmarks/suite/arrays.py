@@ -117,8 +117,7 @@ def mixture(f: Any, parameters: Arrays, data: Arrays) -> Any:
     it, of the factor of its inverse covariance.
     """
     (alphas, means, q, below), (x, scatter, eye) = parameters, data
-    k, d = means.shape
-    n = x.shape[0]
+    (k, d), (n, _) = f.shape(means), f.shape(x)
     diagonal = f.exp(q)
     factors = f.reshape(below @ scatter, (k, d, d)) + f.reshape(diagonal, (k, 1, d)) * eye
     apart = x - f.reshape(means, (k, 1, d))

@@ -253,6 +253,7 @@ def pytensor_functions() -> Any:
         relu=lambda x: tensor.maximum(x, 0.0),
         cross_entropy=cross_entropy,
         scan=scan,
+        shape=lambda x: x.type.shape,
     )
 
 

@@ -19,9 +19,14 @@ def scan(step: Callable[[Any, Any], Any], carry: Any, xs: Any, length: int) -> A
     return carry
 
 
+def shape(x: Any) -> Any:
+    """As numbers of Python's."""
+    return x.shape
+
+
 def functions(*modules: Any, **others: Any) -> SimpleNamespace:
     """Every function that one of the modules has, and others by name."""
-    found = {"scan": scan, "zero": 0.0}
+    found = {"scan": scan, "shape": shape, "zero": 0.0}
     for name in NAMES:
         for module in modules:
             if hasattr(module, name):

@@ -1,6 +1,6 @@
 """Measures workloads in a process of its own, and prints a line of JSON for each.
 
-    python -m suite.lines [--rounds 9] [--seconds 0.5] [--patience 120] [--only neuron] [--begin 0] [--growth]
+    python -m suite.lines [--only neuron] [--begin 3] [--growth] [--rounds 9] [--seconds 0.5]
 
 Threads are settings of the environment: `whole.py` calls this with them.
 """
