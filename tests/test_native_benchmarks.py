@@ -17,14 +17,9 @@ arrays, measuring, scalars, training = (
 )
 sys.path.remove(BENCHMARKS)
 
-SIZES = (3, 4, 4, 2)
 SMALL: dict[str, Any] = {
     "expression": scalars.an_expression,
-    "chain": partial(scalars.a_chain, n=20),
     "neuron": partial(training.a_neuron, rows=7, features=2),
-    "digits, float32": partial(
-        training.the_digits, rows=5, dtype=np.float32, optimiser="adam", sizes=SIZES
-    ),
     "elementwise": partial(arrays.an_elementwise, n=9, dtype=np.float64),
 }
 
