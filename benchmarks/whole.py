@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, or show what was measured."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rounds", type=int, default=9, help="how often each takes its turn")
-    parser.add_argument("--seconds", type=float, default=0.5, help="for each contender of a line")
+    parser.add_argument("--seconds", type=float, default=0.3, help="for each contender of a line")
     parser.add_argument("--patience", type=float, default=120.0, help="seconds to compile in")
     parser.add_argument("--only", default="", help="the workloads with this in their names")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])

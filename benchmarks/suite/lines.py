@@ -1,6 +1,6 @@
 """Measures workloads in a process of its own, and prints a line of JSON for each.
 
-    python -m suite.lines [--only neuron] [--begin 3] [--growth] [--rounds 9] [--seconds 0.5]
+    python -m suite.lines [--only neuron] [--begin 3] [--growth] [--rounds 9] [--seconds 0.3]
 
 Threads are settings of the environment: `whole.py` calls this with them.
 """
@@ -44,7 +44,7 @@ def main() -> None:
     """One line of JSON as soon as one is measured."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--seconds", type=float, default=0.3)
     parser.add_argument("--patience", type=float, default=120.0)
     parser.add_argument("--only", default="")
     parser.add_argument("--begin", type=int, default=0)

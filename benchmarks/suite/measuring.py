@@ -32,7 +32,7 @@ class Limits:
     """How often a contender takes its turn, for how many seconds in all, and how long to begin."""
 
     rounds: int = 9
-    seconds: float = 1.5
+    seconds: float = 0.3
     patience: float = 120.0
 
 
@@ -135,7 +135,7 @@ def turn_of(contender: Contender, limits: Limits, clock: Clock) -> Turn:
         enough = int(1.5 * max(SHORTEST, 3.0 * rest) * steps / max(took - rest, 1e-9))
         steps = min(10 * steps, max(2 * steps, enough), LONGEST) // least * least
     affordable = int(limits.seconds / max(took + rest, 1e-9))
-    fewest = 3 if took < limits.seconds else 1
+    fewest = 3 if contender.whole or took < limits.seconds else 1
     turn = Turn(contender, steps, max(fewest, min(limits.rounds, affordable)))
     if took + rest > limits.seconds:  # that was a sample, and they are dear
         turn.samples.append((took - rest) / (steps - (steps // 10 if contender.whole else 0)))
