@@ -218,6 +218,40 @@ def test_arrays_that_must_not_be_written_and_that_are_no_block():
         assert_close(code.run(x), np.tanh(X) * 2.0)
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum((x[1:] - x[:-1] ** 2) ** 2),
+        lambda x: x[3] * x[-1],
+        lambda x: np.sum(x[::-2] * np.arange(25.0)),
+        lambda x: np.sum(np.tanh(x.reshape(5, 10)[1:4, ::3]) ** 2),
+        lambda x: np.sum(x.reshape(5, 10)[:, 2] * 3.0),
+    ],
+)
+def test_parts_of_an_array_are_one_piece(f):
+    """The slope of a slice is a place among zeros, which needs no NumPy."""
+    agrees(value_and_grad(f), RNG.normal(size=50), parts=[True])
+
+
+def test_one_result_twice_is_two_arrays():
+    """Who writes into one of them must not change the other."""
+    a, b = compiled(lambda x: [(y := np.exp(x)), y], X).run(X)
+    a[:] = 0.0
+    assert_close(b, np.exp(X))
+
+
+def test_nan_is_found_by_the_machine_code_itself():
+    """In numbers and in arrays, of one piece and of several; what is found is done by NumPy."""
+
+    def steep(x):
+        return np.sum(np.sqrt(x) * 0.0) + np.sum(np.cumsum(x)[0] * 0.0)
+
+    x = np.array([0.0, 1.0, 2.0])
+    for f in (lambda x: np.sum(np.sqrt(x) * 0.0), steep):
+        code = compiled(value_and_grad(f), x)
+        assert_close(code.run(x), (0.0, np.zeros(3)))
+
+
 def test_several_threads_at_once():
     """Eight threads compile it, and each has its own numbers."""
     code = compiled(value_and_grad(wave), X, Y[:, None])
@@ -400,7 +434,7 @@ from tinygrad_neuron import program_of
 from tinygrad_neuron.program.native import Compiled, building
 code = Compiled(program_of(lambda x: np.sum(np.tanh(x) * 0.25))(np.ones(10)))
 print(code.run(np.ones(10)))
-function = code.steps[0][1]
+function = code.call.__globals__["machine"]
 print(sum(function.stats.cache_hits.values()), sum(function.stats.cache_misses.values()))
 """
 

@@ -154,6 +154,41 @@ def test_a_column_is_a_vector():
     np.testing.assert_allclose(after.run(Y[:2])[1], before.run(Y[:2])[1], rtol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("f", "x", "times"),
+    [
+        (lambda b: np.sum(np.broadcast_to(b, (7,))), 1.5, 7.0),
+        (lambda b: np.sum(np.broadcast_to(b, (2, 3)) * 1.0), -0.25, 6.0),
+        (
+            lambda b: tn.vjp(lambda b: np.broadcast_to(b, (4, 3)), b)[1](
+                np.broadcast_to(b, (4, 3))
+            )[0],
+            np.array([1.0, 2.0, 4.0]),
+            4.0,
+        ),
+    ],
+)
+def test_a_sum_over_what_was_broadcast_is_a_multiple(f, x, times):
+    """There and back along the same axes costs one multiplication."""
+    after = optimised(program_of(f)(x))
+    assert not {"broadcast_to", "sum", "sum_to"} & set(names(after))
+    assert_same_bits(after.run(x), x * times)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda b: np.sum(np.broadcast_to(b, (4, 3)), axis=0),
+        lambda b: np.sum(np.broadcast_to(b, (4, 3))),
+        lambda b: np.sum(np.broadcast_to(b[0], (0,))),
+    ],
+)
+def test_a_sum_along_other_axes_stays(f):
+    """Only what goes back to the shape it came from is a multiple."""
+    b = np.array([1.0, 2.0, np.inf])
+    assert_same_bits(optimised(program_of(f)(b)).run(b), f(b))
+
+
 # ------------------------------------------------------------------------ training loops
 
 

@@ -1,5 +1,6 @@
 """Algebra on programs: what multiplies by one, adds nothing, or goes there and back is left out."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,9 +28,10 @@ NEUTRAL: Mapping[Primitive, Sequence[tuple[int, int]]] = {  # which operand, and
 def simplified(program: Program) -> Program:
     """Without what algebra says is nothing: x*1, x/1, x+0, x-0, x**1, --x, a transpose of one.
 
-    An array that is one number throughout is that number again, and a matrix of one column a
-    vector. To the bit, but for the sign of a zero (-0.0 + 0.0 is 0.0), and for matrices times
-    columns, whose sums BLAS may add in another order.
+    An array that is one number throughout is that number again, a matrix of one column a vector,
+    and the sum over what was broadcast a multiple. To the bit, but for the sign of a zero
+    (-0.0 + 0.0 is 0.0), for matrices times columns, whose sums BLAS may add in another order, and
+    for multiples, which are rounded once.
     """
     kinds = _kinds(program)
     made: dict[Any, Line] = {}
@@ -115,9 +117,23 @@ def _as_vector(line: Line, made: Made, kinds: Kinds) -> Iterator[Found]:
         yield replace(line, primitive=ops.matmul, inputs=(matrix, vector), settings={})
 
 
+def _counted(line: Line, made: Made, kinds: Kinds) -> Iterator[Found]:
+    """The sum over what a number, or an array, was broadcast to, and no more: n times it."""
+    full = made.get(line.inputs[0])
+    if full is None or full.primitive is not ops.broadcast_to:
+        return
+    (x,) = full.inputs
+    shape: tuple[int, ...] = kinds[x][0] if isinstance(x, Name) else ()
+    back = line.primitive in (ops.sum, ops.sum_to) and line.shape == shape
+    entries = math.prod(full.shape)
+    if back and entries and (not shape or line.primitive is ops.sum_to):
+        count = entries / math.prod(line.shape)
+        yield replace(line, primitive=ops.multiply, inputs=(x, count), settings={})
+
+
 def _of_first_column(line: Line) -> bool:
     return line.primitive is ops.take and line.settings["index"] == (..., 0)
 
 
 Rule = Callable[[Line, Made, Kinds], Iterator[Found]]
-RULES: Sequence[Rule] = (_nothing, _undone, _as_it_was, _as_vector)
+RULES: Sequence[Rule] = (_nothing, _undone, _as_it_was, _as_vector, _counted)

@@ -5,9 +5,8 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from tinygrad_neuron.containers import rebuilt
 from tinygrad_neuron.errors import UnsupportedError
-from tinygrad_neuron.program.program import Program, has_nan
+from tinygrad_neuron.program.program import Program
 from tinygrad_neuron.program.running import runner
 
 # From a program to the function of its inputs, one by one, whose answer is built as the program's
@@ -35,15 +34,5 @@ def backend_called(name: str, threads: int | None) -> Backend:
 def _native(program: Program) -> Callable[..., Any]:
     """Machine code, for which an extra is needed: looked for when it is asked for."""
     native: Any = import_module("tinygrad_neuron.program.native")
-    numbers = native.Compiled(program).numbers
-
-    def run(*inputs: Any) -> Any:
-        try:
-            found = numbers(inputs)
-        except ArithmeticError:  # out of the range of its functions
-            return program.run_inputs(*inputs)
-        if program.whole is not None and any(map(has_nan, found)):
-            return program.interpret_inputs(*inputs)
-        return rebuilt(program.outputs, found)
-
-    return run
+    call: Callable[..., Any] = native.Compiled(program).call
+    return call

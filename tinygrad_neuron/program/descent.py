@@ -6,6 +6,7 @@ loss and the next state; what it computes from the data alone is done before the
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import chain
 from math import isfinite
@@ -19,11 +20,12 @@ from tinygrad_neuron.errors import TraceError
 from tinygrad_neuron.graph import Node, tidy
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.program.lines import Line, Name, fresh_name
-from tinygrad_neuron.program.native.compiled import Compiled, has_nan
+from tinygrad_neuron.program.native.compiled import Compiled
 from tinygrad_neuron.program.native.looping import Loop, loop_of
 from tinygrad_neuron.program.passes import given, optimised
 from tinygrad_neuron.program.program import Program
 from tinygrad_neuron.program.rows import over_rows
+from tinygrad_neuron.program.running import runner
 from tinygrad_neuron.program.tracing import program_of
 from tinygrad_neuron.transforms import value_and_grad
 
@@ -205,7 +207,8 @@ def _handed_on(program: Program, names: Sequence[str], start: Numbers) -> Progra
             lines.append(Line(name, ops.positive, (x,), {}, shape, dtype, _is_weak(shape, dtype)))
             x = name
         outputs.append(x)
-    return replace(program, lines=tuple(lines), outputs=tuple(outputs))
+    whole = program.whole and replace(program.whole, outputs=tuple(program.whole.results))
+    return replace(program, lines=tuple(lines), outputs=tuple(outputs), whole=whole)
 
 
 def _makes(lines: Sequence[Line], x: Any) -> bool:
@@ -239,6 +242,18 @@ class _Run:
     steps: int
     native: Loop | Compiled | None = None
 
+    def __post_init__(self) -> None:
+        order = [*self.names, *self.moving]
+        self.places = [order.index(x) for x in self.program.names]
+
+    @cached_property
+    def run(self) -> Callable[..., Any]:
+        """One step: the loss and the new state in a row, of the inputs."""
+        if self.native is None:
+            return runner(self.program)
+        code = self.native.code if isinstance(self.native, Loop) else self.native
+        return code.call
+
     def whole(self, state: Numbers) -> tuple[Numbers, Any, str]:
         """The last state with a finite loss, the losses, and why it ended early."""
         losses = np.empty(self.steps)
@@ -252,39 +267,17 @@ class _Run:
                 done += n
                 if done == self.steps:
                     break
-            loss, new = self._step(state, done)
+            loss, *new = self._step(state, done)
             if not isfinite(loss):
                 return before, losses[:done], self._reason(done, loss)
             losses[done] = loss
             before, state, done = state, new, done + 1
         return state, losses, ""
 
-    def _step(self, state: Numbers, k: int) -> tuple[float, Numbers]:
+    def _step(self, state: Numbers, k: int) -> Any:
         """One step by itself."""
-        given = dict(zip(self.names, state, strict=True))
-        given |= {x: tidy(y[k % len(y)]) for x, y in self.moving.items()}
-        inputs = [given[x] for x in self.program.names]
-        if self.native is None:
-            found = self._unlooked(inputs)
-            if found is not None:
-                return found
-        run = self.native.run if isinstance(self.native, Compiled) else self.program.run
-        loss, *new = leaves(run(*self._arguments(inputs)))
-        return float(loss), new
-
-    def _unlooked(self, inputs: Numbers) -> tuple[float, Numbers] | None:
-        """A step by the bare source; None where Python's floats refuse, or a nan comes of it."""
-        try:
-            with np.errstate(all="ignore"):
-                loss, *new = map(tidy, self.program.compiled(*inputs))
-        except (ArithmeticError, ValueError):
-            return None
-        unsure = self.program.whole is not None and any(map(has_nan, new))
-        return None if unsure or not isfinite(loss) else (float(loss), new)
-
-    def _arguments(self, inputs: Numbers) -> Any:
-        following = iter(inputs)
-        return [rebuilt(argument, following) for argument in self.program.arguments]
+        given = [*state, *(tidy(y[k % len(y)]) for y in self.moving.values())]
+        return self.run(*[given[i] for i in self.places])
 
     def _reason(self, done: int, loss: float) -> str:
         where = "the last one with a finite loss" if done else "the one it began with"

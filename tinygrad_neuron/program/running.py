@@ -20,6 +20,7 @@ import numpy as np
 from tinygrad_neuron.graph import tidy
 from tinygrad_neuron.program.blocks import blocks
 from tinygrad_neuron.program.excuses import without_excuses
+from tinygrad_neuron.program.expansion import expanded
 from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.program import Program
 from tinygrad_neuron.program.text import Text
@@ -40,7 +41,7 @@ def runner(program: Program, threads: int | None = None) -> Run:
     It first runs without the zero-cotangent rule, where a nan among the results would tell that it
     was needed, and then with it. What Python's floats refuse (1/0) is done by the primitives.
     """
-    short = without_excuses(program)
+    short = without_excuses(expanded(program))
     careful = None if short.whole is None else _Careful(short.whole, threads)
     return _text_run(short, threads, careful)
 
@@ -56,7 +57,7 @@ class _Careful:
     def __call__(self, *inputs: Any) -> Any:
         self.calls += 1
         if self.run is None:
-            self.run = _text_run(optimised(self.whole), self.threads, None)
+            self.run = _text_run(expanded(optimised(self.whole)), self.threads, None)
         return self.run(*inputs)
 
 

@@ -2,13 +2,12 @@
 
 import ast
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 from tinygrad_neuron import ops
-from tinygrad_neuron.containers import leaves, parts, rebuilt
 from tinygrad_neuron.program.calls import Body
 from tinygrad_neuron.program.lines import Line, Name
+from tinygrad_neuron.program.outlined import Rebuild, outlined
 from tinygrad_neuron.program.program import Program
 from tinygrad_neuron.program.source import Writer
 from tinygrad_neuron.program.stages import Planner, Stage, rows_at_a_time, turns_round
@@ -36,10 +35,6 @@ class Text:
     def names(self, **things: Any) -> dict[str, Any]:
         """What the text mentions by its own names."""
         return {**self.scope, **{f"{self.mark}{name}": x for name, x in things.items()}}
-
-    def rebuild(self, nested: Any) -> str:
-        """The name of a function that puts numbers into such a container."""
-        return self.mention(f"rebuild{len(self.scope)}", partial(rebuilt, nested))
 
     def whole(self) -> str:
         """All of it: helpers, regions, and the function that makes the function."""
@@ -155,7 +150,11 @@ class Main(Body):
         for x in dict.fromkeys(self.results) if self.text.program.whole else ():
             self._no_nan(x)
         self.handed_out: set[str] = set()
-        self.said.append(f"return {self._output(self.text.program.outputs)}")
+        said = outlined(self.text.program.outputs, self._result, self._rebuild)
+        self.said.append(f"return {said}")
+
+    def _rebuild(self, rebuild: Rebuild) -> str:
+        return self.text.mention(f"rebuild{len(self.text.scope)}", rebuild)
 
     def _no_nan(self, name: Name) -> None:
         shape, dtype = self.text.kind(name)
@@ -166,19 +165,6 @@ class Main(Body):
             self.said.append(f"{self.mark}t = {self._np('vdot')}({called}, {called})")
             called = f"{self.mark}t"
         self.said.append(f"if {called} != {called}: raise FloatingPointError")
-
-    def _output(self, nested: Any) -> str:
-        """The outputs in their containers; those of a person's own are built outside."""
-        held = parts(nested)
-        if held is None:
-            return self._result(nested)
-        if type(nested) in (list, tuple):
-            inside = ", ".join(map(self._output, nested))
-            comma = "," if len(nested) == 1 else ""
-            return f"[{inside}]" if type(nested) is list else f"({inside}{comma})"
-        if type(nested) is dict and all(type(key) is str for key in nested):
-            return f"{{{', '.join(f'{k!r}: {self._output(x)}' for k, x in nested.items())}}}"
-        return f"{self.text.rebuild(nested)}([{', '.join(map(self._result, leaves(nested)))}])"
 
     def _result(self, x: Any) -> str:
         """A result that is nobody else's: a copy of what is, or may be, another one's memory."""

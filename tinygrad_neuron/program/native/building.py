@@ -53,7 +53,8 @@ def versions() -> str:
     import llvmlite
     import numba
 
-    own = (Path(__file__).with_name(name).read_bytes() for name in ("machine.py", "mathematics.py"))
+    files = ("machine.py", "mathematics.py", "mathematics_single.py")
+    own = (Path(__file__).with_name(name).read_bytes() for name in files)
     said = [sys.version, np.__version__, numba.__version__, llvmlite.__version__]
     return "\n".join([*said, *(hashlib.sha256(text).hexdigest() for text in own)])
 

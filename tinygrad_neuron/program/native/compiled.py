@@ -1,6 +1,6 @@
 """A program as machine code: as few compiled functions as it takes, and NumPy for the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,16 +9,13 @@ import numpy as np
 
 from tinygrad_neuron.containers import mapped, rebuilt
 from tinygrad_neuron.graph import tidy
-from tinygrad_neuron.program.lines import Line, Name, is_array, named
+from tinygrad_neuron.program.expansion import expanded
+from tinygrad_neuron.program.lines import Line, Name, named
 from tinygrad_neuron.program.native.building import compiled, insist
-from tinygrad_neuron.program.native.expansion import expanded
 from tinygrad_neuron.program.native.regions import Analysis, Region, pieces
 from tinygrad_neuron.program.native.writing import HEAD, Piece
-from tinygrad_neuron.program.program import Program
-
-
-class BeyondRangeError(ArithmeticError):
-    """An angle was too large for the compiled sine: NumPy is asked instead."""
+from tinygrad_neuron.program.outlined import outlined
+from tinygrad_neuron.program.program import Program, has_nan
 
 
 @dataclass
@@ -88,100 +85,112 @@ class Compiled:
             name: flat(x, self.plan.known.order(name)) for name, x in inside.constants.items()
         }
         self.constants = inside.constants
+        self.checked = set(inside.results) if self.program.whole is not None else set()
 
     @property
     def source(self) -> str:
         """What Numba compiles: loops over entries, one function for each piece."""
-        return "\n\n".join(text(part, self.program.name) for part in self.pieces)
+        return "\n\n".join(map(self._text, self.pieces))
 
     @property
     def pieces(self) -> list[Piece]:
         """The compiled parts; lines between them go to NumPy."""
         return [part for part in self.plan.parts if isinstance(part, Piece)]
 
+    def run(self, *args: Any) -> Any:
+        """The outputs as plain numbers and arrays; raises `TraceError` (TN165) for other inputs."""
+        return self.call(*self.program.taken(args))
+
     @cached_property
-    def steps(self) -> list[tuple[Any, Any]]:
-        """Each part with the function that does it."""
-        return [(part, self._function(part)) for part in self.plan.parts]
+    def call(self) -> Callable[..., Any]:
+        """The function of the inputs, one by one and as the program takes them, of the outputs."""
+        parts = self.plan.parts
+        if len(parts) == 1 and self.pieces and parts[0].made.keys() >= set(self._results):
+            return self._at_once(parts[0])
+        return self._in_parts
+
+    @property
+    def _results(self) -> list[Any]:
+        return self.plan.program.results
+
+    def _text(self, piece: Piece) -> str:
+        checked = [x for x in piece.made if x in self.checked and piece.known.dtype(x).kind == "f"]
+        return text(piece, self.program.name, checked)
 
     def _function(self, part: Any) -> Any:
         if not isinstance(part, Piece):
             return part.primitive
-        types = signature(part.known, part.given)
-        return compiled(text(part, self.program.name), "call", types, self.program.name)
+        types = signature(part.known, part.given, part.shape)
+        return compiled(self._text(part), "call", types, self.program.name)
 
-    def run(self, *args: Any) -> Any:
-        """The outputs as plain numbers and arrays; raises `TraceError` (TN165) for other inputs."""
-        try:
-            numbers = self.numbers(self.program.taken(args))
-        except BeyondRangeError:
-            return self.program.run(*args)
-        if self.program.whole is not None and any(map(has_nan, numbers)):
-            return self.program.whole.interpret(*args)
-        return rebuilt(self.program.outputs, numbers)
+    # ------------------------------------------------------------------------------- all at once
 
-    def numbers(self, inputs: Sequence[Any]) -> list[Any]:
-        """The results one by one, for inputs that fit, one by one.
+    def _at_once(self, piece: Piece) -> Callable[..., Any]:
+        """For one piece that makes all results: a function written out for its containers."""
+        scope = {"machine": self._function(piece), "block": block}
+        scope["otherwise"] = self.program.run_inputs
 
-        Raises `BeyondRangeError` for the sine or cosine of an angle of more than a billion.
-        """
-        if self._short is not None:
-            return self._at_once(self._short, inputs)
-        flats, whole = dict(self.arrays), dict(self.constants)
-        for x, given in zip(self.program.inputs, inputs, strict=True):
-            whole[Name(x.name)] = given
-        for part, function in self.steps:
-            if isinstance(part, Piece):
-                self._piece(part, function, flats, whole)
-            else:
-                self._call(part, whole)
-        return [tidy(self._found(x, whole)) for x in self.plan.program.results]
+        def mention(thing: Any) -> str:
+            name = f"k{len(scope)}"
+            scope[name] = thing
+            return name
+
+        inputs = {Name(x.name): f"x{i}" for i, x in enumerate(self.program.inputs)}
+        given = [inputs.get(x) or mention(self.arrays[x]) for x in piece.given]
+        found = {x: f"y{i}" for i, x in enumerate((*piece.numbers, *piece.arrays))}
+        said = {x: self._said(x, name, mention) for x, name in found.items()}
+        following = iter(self._distinct(said))
+        outputs = outlined(self.program.outputs, lambda _: next(following), mention)
+        lines = [
+            f"def call({', '.join(inputs.values())}):",
+            f"    try: made = machine({', '.join(given)})",
+            f"    except TypeError: made = machine({', '.join(f'block({x})' for x in given)})",
+            f"    odd, {', '.join(found.values())} = made",
+            f"    if odd: return otherwise({', '.join(inputs.values())})",
+            f"    return {outputs}",
+        ]
+        exec(compile("\n".join(lines), "<the call of machine code>", "exec"), scope)
+        return scope["call"]
+
+    def _distinct(self, said: Mapping[Any, str]) -> Iterator[str]:
+        """The results in order, none of which is another one's memory."""
+        seen: set[Any] = set()
+        for x in self._results:
+            yield f"{said[x]}.copy()" if x in seen and self.plan.known.views[x].shape else said[x]
+            seen.add(x)
+
+    def _said(self, name: Any, called: str, mention: Callable[[Any], str]) -> str:
+        kind = None if self.plan.known.views[name].shape else self._kind(name)
+        return called if kind is None else f"{mention(kind.type)}({called})"
+
+    # ------------------------------------------------------------------------------ part by part
 
     @cached_property
-    def _short(self) -> Any:
-        """For one piece that gives all of the results: from where to where; None for others."""
-        results = self.plan.program.results
-        if len(self.plan.parts) != 1 or not isinstance(self.plan.parts[0], Piece):
-            return None
-        ((part, function),) = self.steps
-        places = {Name(x.name): i for i, x in enumerate(self.program.inputs)}
-        given = [(places.get(x), self.arrays.get(x)) for x in part.given]
-        made = [*part.numbers, *part.arrays]
-        if not all(x in made for x in results):
-            return None
-        kinds = [self._kind(x) for x in part.numbers]
-        shapes = [self.plan.known.views[x].shape for x in part.arrays]
-        return function, given, kinds, shapes, [made.index(x) for x in results]
+    def _steps(self) -> list[tuple[Any, Any]]:
+        """Each part with the function that does it."""
+        return [(part, self._function(part)) for part in self.plan.parts]
 
-    def _at_once(self, short: Any, inputs: Sequence[Any]) -> list[Any]:
-        function, given, kinds, shapes, order = short
-        args = [x if i is None else _level(inputs[i]) for i, x in given]
-        (far, *numbers), arrays = function(*args)
-        if far:
-            raise BeyondRangeError
-        made = [x if kind is None else kind.type(x) for x, kind in zip(numbers, kinds, strict=True)]
-        made += [x.reshape(shape) for x, shape in zip(arrays, shapes, strict=True)]
-        return [made[i] for i in order]
+    def _in_parts(self, *inputs: Any) -> Any:
+        known: dict[Any, Any] = dict(self.constants)
+        known |= {Name(x.name): y for x, y in zip(self.program.inputs, inputs, strict=True)}
+        for part, function in self._steps:
+            if not isinstance(part, Piece):
+                self._call(part, known)
+            elif not self._piece(part, function, known):
+                return self.program.run_inputs(*inputs)
+        numbers = [tidy(self._found(x, known)) for x in self._results]
+        if self.checked and any(map(has_nan, numbers)):
+            return self.program.interpret_inputs(*inputs)
+        return rebuilt(self.program.outputs, numbers)
 
-    def _piece(self, part: Piece, function: Any, flats: dict[Any, Any], whole: Any) -> None:
-        (far, *numbers), arrays = function(*[self._flat(x, flats, whole) for x in part.given])
-        if far:
-            raise BeyondRangeError
-        for name, x in zip(part.numbers, numbers, strict=True):
-            whole[name] = self._number(name, x)
-        for name, x in zip(part.arrays, arrays, strict=True):
-            flats[name] = x
-            whole[name] = x.reshape(part.known.views[name].shape)
-
-    def _flat(self, name: Any, flats: dict[Any, Any], whole: Any) -> Any:
-        if name not in flats:
-            x = whole[name]
-            flats[name] = flat(x) if is_array(x) else x
-        return flats[name]
-
-    def _number(self, name: Any, x: Any) -> Any:
-        kind = self._kind(name)
-        return x if kind is None else kind.type(x)
+    def _piece(self, part: Piece, function: Any, known: dict[Any, Any]) -> bool:
+        """Put what a piece makes among what is known, if it could make it."""
+        given = (self.arrays[x] if x in self.arrays else block(known[x]) for x in part.given)
+        odd, *made = function(*given)
+        for name, x in zip((*part.numbers, *part.arrays), made, strict=True):
+            kind = None if type(x) is np.ndarray else self._kind(name)
+            known[name] = x if kind is None else kind.type(x)
+        return not odd
 
     def _kind(self, name: Any) -> Any:
         """The dtype of a number; None for Python's own, be it a float or an answer about floats."""
@@ -193,23 +202,23 @@ class Compiled:
         asked = line.dtype == np.bool_ and plain and line.primitive.scalar is not None
         return None if asked else np.dtype(line.dtype)
 
-    def _call(self, line: Line, whole: dict[Any, Any]) -> None:
-        given = [self._found(x, whole) for x in line.inputs]
-        settings = {key: self._setting(x, whole) for key, x in line.settings.items()}
+    def _call(self, line: Line, known: dict[Any, Any]) -> None:
+        given = [self._found(x, known) for x in line.inputs]
+        settings = {key: self._setting(x, known) for key, x in line.settings.items()}
         with np.errstate(all="ignore"):
-            whole[line.name] = line.primitive(*given, **settings)
+            known[line.name] = line.primitive(*given, **settings)
 
-    def _setting(self, x: Any, whole: dict[Any, Any]) -> Any:
+    def _setting(self, x: Any, known: dict[Any, Any]) -> Any:
         if isinstance(x, Name):
-            return self._found(x, whole)
-        return mapped(lambda part: self._found(part, whole), x) if type(x) is tuple else x
+            return self._found(x, known)
+        return mapped(lambda part: self._found(part, known), x) if type(x) is tuple else x
 
-    def _found(self, x: Any, whole: dict[Any, Any]) -> Any:
+    def _found(self, x: Any, known: dict[Any, Any]) -> Any:
         """An operand as NumPy has it: a view is made when it is asked for."""
-        if not isinstance(x, Name) or x in whole:
-            return named(x, whole)
-        self._call(self.plan.known.seen[x], whole)
-        return whole[x]
+        if not isinstance(x, Name) or x in known:
+            return named(x, known)
+        self._call(self.plan.known.seen[x], known)
+        return known[x]
 
 
 def flat(x: Any, order: Any = "C") -> Any:
@@ -217,31 +226,27 @@ def flat(x: Any, order: Any = "C") -> Any:
     return np.asarray(x).ravel(order)
 
 
-def _level(x: Any) -> Any:
-    return x.ravel() if type(x) is np.ndarray else x
+def block(x: Any) -> Any:
+    """An array as machine code takes it: its entries in a row, in order; a number as it is."""
+    return np.ascontiguousarray(x) if type(x) is np.ndarray else x
 
 
-def has_nan(x: Any) -> bool:
-    """Whether there is a nan in it."""
-    if type(x) is float:
-        return x != x
-    return np.asarray(x).dtype.kind == "f" and bool(np.isnan(np.vdot(x, x)))
-
-
-def text(piece: Piece, title: str) -> str:
+def text(piece: Piece, title: str, checked: Sequence[Any]) -> str:
     """A piece as a module: the step, and the call that makes its arrays."""
-    lines = ["@fast", *piece.step("step"), "", "", *piece.call("call", "step")]
+    lines = ["@fast", *piece.step("step"), "", "", *piece.call("call", "step", checked)]
     return "\n".join([HEAD.format(title=title), *lines, ""])
 
 
-def signature(known: Analysis, names: Sequence[Any], writable: Any = ()) -> Any:
-    """Numba's types of these names."""
+def signature(
+    known: Analysis, names: Sequence[Any], shape: Callable[[Any], Any], writable: Any = ()
+) -> Any:
+    """Numba's types of these names, which come in these shapes."""
     import numba
 
     def of(name: Any) -> Any:
-        kind = numba.from_dtype(known.dtype(name))
+        kind, axes = numba.from_dtype(known.dtype(name)), len(shape(name))
         if not known.views[name].shape:
             return kind
-        return numba.types.Array(kind, 1, "C", readonly=name not in writable)
+        return numba.types.Array(kind, axes, "C", readonly=name not in writable)
 
     return tuple(map(of, names))

@@ -20,10 +20,10 @@ ARITHMETIC: Mapping[Primitive, str] = {
     ops.square: "({0} * {0})",
     ops.sqrt: "math.sqrt({0})",
     ops.absolute: "abs({0})",
-    ops.maximum: "({0} if ({0} >= {1}) | ({0} != {0}) else {1})",
-    ops.minimum: "({0} if ({0} <= {1}) | ({0} != {0}) else {1})",
-    ops.relu: "({0} if ({0} >= {zero}) | ({0} != {0}) else {zero})",
-    ops.signum: "({one} if {0} > {zero} else (-{one} if {0} < {zero} else abs({0})))",
+    ops.maximum: "larger({0}, {1})",
+    ops.minimum: "smaller({0}, {1})",
+    ops.relu: "larger({0}, {zero})",
+    ops.signum: "chosen({0} > {zero}, {one}, chosen({0} < {zero}, -{one}, abs({0})))",
     ops.floor: "np.floor({0})",
     ops.ceil: "np.ceil({0})",
     ops.trunc: "np.trunc({0})",
@@ -31,7 +31,7 @@ ARITHMETIC: Mapping[Primitive, str] = {
     ops.stop_gradient: "{0}",
     ops.positive: "{0}",
     **dict.fromkeys((ops.sum, ops.mean, ops.sum_to, ops.max, ops.min), "{0}"),  # of one number
-    unless_idle: "({zero} if ({0} != {0}) & ({1} == {zero}) else {0})",
+    unless_idle: "chosen(({0} != {0}) & ({1} == {zero}), {zero}, {0})",
 }
 OF_WHOLE_NUMBERS = {ops.add, ops.subtract, ops.multiply, ops.maximum, ops.minimum, ops.negative}
 QUESTIONS: Mapping[Primitive, str] = {
@@ -77,7 +77,7 @@ def form(line: Line, operands: Sequence[Operand]) -> str | None:
     if function is ops.select:
         condition, *rest = operands
         a, b = (cast(x, dtype) for x in rest)
-        return f"({a} if {cast(condition, np.dtype(bool))} else {b})"
+        return f"chosen({cast(condition, np.dtype(bool))}, {a}, {b})"
     if function is ops.astype:
         return cast(operands[0], dtype) if dtype.kind == "f" else None
     if dtype.kind == "i" and function in OF_WHOLE_NUMBERS and dtype == np.int64:
@@ -92,11 +92,10 @@ def form(line: Line, operands: Sequence[Operand]) -> str | None:
 
 def _called(name: str, x: Operand, dtype: Any, single: bool) -> str:
     """A function of vectors; of one number C's or a call, which compile in a tenth of the time."""
-    given = cast(x, np.dtype(float))
     if single:
         called = f"math.{name}" if hasattr(math, name) else f"{name}_once"
-        return cast((f"{called}({given})", np.dtype(float)), dtype)
-    return f"{name}({given})" if dtype == np.float64 else f"float32({name}_single({given}))"
+        return cast((f"{called}({cast(x, np.dtype(float))})", np.dtype(float)), dtype)
+    return f"{name}{'' if dtype == np.float64 else '_single'}({cast(x, dtype)})"
 
 
 def _power(line: Line) -> str | None:

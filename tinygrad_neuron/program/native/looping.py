@@ -92,12 +92,17 @@ def loop_of(program: Program, state: Sequence[Any], batches: dict[Any, int]) -> 
     return Loop(_built(text, program.name, piece, feeds), code, piece, feeds, batches)
 
 
+def flat_shape(_: Any) -> tuple[int]:
+    """Of any array as a loop takes it."""
+    return (0,)
+
+
 def _built(text: str, title: str, piece: Piece, feeds: Feeds) -> Callable[..., Any]:
     from numba import types
 
     names = [x for x, _ in feeds]
-    rest = signature(piece.known, [x for x in piece.given if x not in names])
-    own = signature(piece.known, names, writable=names)
+    rest = signature(piece.known, [x for x in piece.given if x not in names], flat_shape)
+    own = signature(piece.known, names, flat_shape, writable=names)
     tables = [kind for kind in own if isinstance(kind, types.Array)]
     single = [kind for kind in own if not isinstance(kind, types.Array)]
     head = (types.int64, types.int64, types.boolean, types.float64[::1])

@@ -13,6 +13,7 @@ from tinygrad_neuron.program.native.forms import WAVES, cast, form
 from tinygrad_neuron.program.native.regions import SUMS, Analysis, Region, Task, summed_axes
 from tinygrad_neuron.program.native.views import View, steps
 
+MANY = 32  # sums that have a variable each: the compiler looks at all lines for each of these
 BLOCK = 512  # entries whose sum may be taken in any order; the sums of blocks are added in pairs
 Strides = tuple[int, ...]
 
@@ -35,6 +36,7 @@ class Sum:
     value: Sequence[str]
     strides: Strides
     start: int = 0
+    single: str = ""  # the value as the float32 that it is
     name: str = ""
 
     @property
@@ -80,6 +82,7 @@ class Loop:
     waves: bool = False
 
     def __post_init__(self) -> None:
+        self.made = {task.line.name for task in self.region.tasks}
         for task in self.region.tasks:
             getattr(self, f"_{task.kind}")(task)
         for i, each in enumerate(self.sums):
@@ -93,7 +96,8 @@ class Loop:
         operands = [self.known.operand(x, self._value(x)) for x in line.inputs]
         if line.primitive in WAVES:
             self.waves = True
-            self._say(f"far |= not abs({operands[0][0]}) <= FURTHEST")
+            furthest = "FURTHEST" if line.dtype == np.float64 else "FURTHEST_SINGLE"
+            self._say(f"far |= not abs({operands[0][0]}) <= {furthest}")
         self._say(f"{of_number(line.name)} = {form(line, operands)}")
         self._store(task)
 
@@ -127,13 +131,14 @@ class Loop:
         axes = summed_axes(line, task.space)
         kept = tuple(1 if k in axes else n for k, n in enumerate(task.space))
         value = [self._value(x) for x in line.inputs]
+        single = value[0] if line.dtype == np.float32 and len(value) == 1 else ""
         if not Sum(task, value, ()).extreme:
             if line.dtype == np.int64:
                 value = [cast((x, np.dtype(bool)), np.dtype(np.int64)) for x in value]
             else:
                 value = [self._double(x, task) for x in value]
         place = View("", kept, steps(kept)).stretched(task.space)
-        self.sums.append(Sum(task, value, place))
+        self.sums.append(Sum(task, value, place, single=single))
 
     def _double(self, text: str, task: Task) -> str:
         return cast((text, task.line.dtype), np.dtype(float))
@@ -158,8 +163,7 @@ class Loop:
         if not isinstance(x, Name):
             return repr(x)
         view = self.known.views[x]
-        here = any(task.line.name == view.base for task in self.region.tasks)
-        return of_number(view.base) if here else self._load(view)
+        return of_number(view.base) if view.base in self.made else self._load(view)
 
     def _load(self, view: View) -> str:
         if not isinstance(view.base, Name):
@@ -209,13 +213,21 @@ class Loop:
         self.parted = [
             each for each in floats if self.sizes[-1] > BLOCK or (m > 1 and self._alone(each))
         ]
+        # added where they arise, float64s would halve the number of float32s in a vector
+        self.later = self.parted if all(each.single for each in self.parted) else []
         blocks = -(-self.sizes[-1] // BLOCK)
         for each in self.sums:
             if not self._fresh(each):
                 yield from self._cleared(each)
-        outer = math.prod(self.sizes[:-1])
-        for each in self.parted:
-            yield f"p_{each.name} = np.empty({blocks * (outer if self._alone(each) else 1)})"
+        outer = math.prod(self.sizes[:-1]) if any(map(self._alone, self.parted)) else 1
+        if self.parted:
+            yield f"parts = np.empty(({len(self.parted)}, {blocks * outer}))"
+        if len(floats) > MANY:
+            yield f"s = np.empty({len(floats)})"
+            for i, each in enumerate(floats):
+                each.name = f"s[{i}]"
+        for i in range(len(self.later)):
+            yield f"q{i} = np.empty({min(BLOCK, self.sizes[-1])}, float32)"
         if any(map(self._alone, self.parted)):
             yield "c = 0"
         yield from self._level(0)
@@ -263,12 +275,10 @@ class Loop:
         for each in registers:
             yield f"{each.name} = {each.initial}"
         if self.parted and n > BLOCK:
-            if not all(map(self._alone, self.parted)):
-                yield "d = 0"
             yield f"for b in range({-(-n // BLOCK)}):"
-            yield from _indented(self._block(f"j in range(min({BLOCK}, {n} - b * {BLOCK}))"))
+            yield from _indented(self._block("j", f"min({BLOCK}, {n} - b * {BLOCK})"))
         elif self.parted:
-            yield from self._block(f"i{k} in range({n})")
+            yield from self._block(f"i{k}", str(n))
         else:
             yield f"for i{k} in range({n}):"
             yield from _indented(self._level(k + 1))
@@ -276,20 +286,32 @@ class Loop:
             yield from self._put(each, each.name)
         for each in self.parted:
             if not self._alone(each):
-                yield from self._put(each, f"total_of(p_{each.name})")
+                yield from self._put(each, self._whole(each))
 
-    def _block(self, entries: str) -> Iterator[str]:
+    def _block(self, at: str, count: str) -> Iterator[str]:
         for each in self.parted:
             yield f"{each.name} = 0.0"
-        yield f"for {entries}:"
-        if entries.startswith("j"):  # counted from 0, so that no index looks as if it were negative
+        yield f"for {at} in range({count}):"
+        if at == "j":  # counted from 0, so that no index looks as if it were negative
             yield f"    i{len(self.sizes) - 1} = b * {BLOCK} + j"
         yield from _indented(self._level(len(self.sizes)))
+        for i, each in enumerate(self.later):
+            yield f"    q{i}[{at}] = {each.single}"
+        for i, each in enumerate(self.later):
+            yield f"for {at} in range({count}):"
+            yield f"    {each.name} = plus({each.name}, float64(q{i}[{at}]))"
         alone = [each for each in self.parted if self._alone(each)]
-        for each in self.parted:
-            yield f"p_{each.name}[{'c' if each in alone else 'b'}] = {each.name}"
+        for i, each in enumerate(self.parted):
+            yield f"parts[{i}, {'c' if each in alone else 'b'}] = {each.name}"
         if alone:
             yield "c += 1"
+
+    def _whole(self, each: Sum) -> str:
+        """What the parts of a sum add up to."""
+        count = -(-self.sizes[-1] // BLOCK)
+        if self._alone(each):
+            count *= math.prod(self.sizes[:-1])
+        return f"total_of(parts[{self.parted.index(each)}, :{count}])"
 
     def _put(self, each: Sum, value: str) -> Iterator[str]:
         place = self._place(each)
@@ -300,13 +322,14 @@ class Loop:
         for name, strides in self.stores:
             yield f"{of_array(name)}[{self._index(strides)}] = {of_number(name)}"
         for each in self.sums:
-            place = each.name if each in self.inner else self._place(each)
-            yield f"{place} = {each.added(place, each.value)}"
+            if each not in self.later:
+                place = each.name if each in self.inner else self._place(each)
+                yield f"{place} = {each.added(place, each.value)}"
 
     def _finished(self, each: Sum) -> Iterator[str]:
         line = each.task.line
         if self._alone(each) and each in self.parted:
-            yield f"{self._place(each)} = total_of(p_{each.name})"
+            yield f"{self._place(each)} = {self._whole(each)}"
         if line.primitive is ops.mean:
             count = f"{float(math.prod(each.task.space) // max(math.prod(line.shape), 1))}"
             if each.number:

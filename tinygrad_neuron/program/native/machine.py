@@ -8,6 +8,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 Function = Callable[..., Any]
 
 
@@ -66,18 +68,36 @@ def _number(n: int) -> float:
     return float(struct.unpack("<d", (n & (1 << 64) - 1).to_bytes(8, "little"))[0])
 
 
-def _as_int(builder: Any, x: Any) -> Any:
-    from llvmlite import ir
-
-    return builder.bitcast(x, ir.IntType(64))
+def _fma_single(a: Any, b: Any, c: Any) -> Any:
+    return np.float32(_fma(float(a), float(b), float(c)))
 
 
-def _as_float(builder: Any, x: Any) -> Any:
-    from llvmlite import ir
-
-    return builder.bitcast(x, ir.DoubleType())
+def _bits_single(x: Any) -> int:
+    return int.from_bytes(struct.pack("<f", x), "little", signed=True)
 
 
-fma = _instruction(_fma, "float64", "float64", lambda builder, a, b, c: builder.fma(a, b, c))
-bits = _instruction(_bits, "int64", "float64", _as_int)
-number = _instruction(_number, "float64", "int64", _as_float)
+def _number_single(n: int) -> Any:
+    return np.float32(struct.unpack("<f", (n & (1 << 32) - 1).to_bytes(4, "little"))[0])
+
+
+def _cast(kind: str) -> Function:
+    def emit(builder: Any, x: Any) -> Any:
+        from llvmlite import ir
+
+        kinds = {"int64": ir.IntType(64), "float64": ir.DoubleType()}
+        kinds |= {"int32": ir.IntType(32), "float32": ir.FloatType()}
+        return builder.bitcast(x, kinds[kind])
+
+    return emit
+
+
+def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    return builder.fma(a, b, c)
+
+
+fma = _instruction(_fma, "float64", "float64", _fused)
+bits = _instruction(_bits, "int64", "float64", _cast("int64"))
+number = _instruction(_number, "float64", "int64", _cast("float64"))
+fma_single = _instruction(_fma_single, "float32", "float32", _fused)
+bits_single = _instruction(_bits_single, "int32", "float32", _cast("int32"))
+number_single = _instruction(_number_single, "float32", "int32", _cast("float32"))

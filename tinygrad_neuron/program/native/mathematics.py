@@ -3,8 +3,7 @@
 Each is a reduction to a short interval, a polynomial there, and the way back. The polynomials are
 minimax ones, from `benchmarks/minimax.py`; that script says where each comes from. `fma` rounds
 once, which is what the exact differences below rest on. Errors are at most 2 units in the last
-place, see `docs/native.md`; the functions called `..._single` take and give the numbers of a
-float32 as float64, in which they have digits to spare.
+place, see `docs/native.md`. Those of float32 are in `mathematics_single`.
 """
 
 from typing import Any
@@ -16,8 +15,11 @@ from tinygrad_neuron.program.native.machine import bits, called, fma, inlined, n
 SHIFTER = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to a whole number, in the lowest bits
 SHIFTED = 4843621399236968448  # its bits
 ONE = 4607182418800017408  # the bits of 1.0
+TWO = 4611686018427387904  # the bits of 2.0
 ROOT = 4604544271217802189  # the bits of sqrt(1/2)
 FRACTION = 4503599627370495  # the lowest 52 bits
+EXPONENT = -4503599627370496  # the others
+SIGN = -9223372036854775808  # the highest bit
 LOG2_E = 1.4426950408889634
 LN2_HIGH, LN2_LOW = 0.6931471805592082, 7.371002565167799e-13  # a whole multiple of it is exact
 PI_2, PI_2_MORE, PI_2_STILL = 1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33
@@ -34,6 +36,26 @@ def plus(total: float, x: float) -> float:
 def plus_product(total: float, a: float, b: float) -> float:
     """total + a * b, in an order that may be changed inside a block."""
     return total + a * b
+
+
+@inlined
+def chosen(condition: bool, a: Any, b: Any) -> Any:
+    """One of two numbers. Written as an expression it would be a fork, of which each costs the
+    compiler more the more there are.
+    """
+    return a if condition else b
+
+
+@inlined
+def larger(a: Any, b: Any) -> Any:
+    """The larger one, or a nan."""
+    return a if (a >= b) | (a != a) else b
+
+
+@inlined
+def smaller(a: Any, b: Any) -> Any:
+    """The smaller one, or a nan."""
+    return a if (a <= b) | (a != a) else b
 
 
 @inlined
@@ -94,6 +116,16 @@ def exp_tail(r: float) -> float:
 
 
 @inlined
+def scaled(y: float, shifted: float) -> float:
+    """y * 2.0 ** n, for a shifted n from -1500 to 1500, and a y of about 1.
+
+    In two steps, since 2**1024 is no number, and 2**-1074 has few bits.
+    """
+    half = (bits(shifted) << 51) & EXPONENT
+    return y * number(half + ONE) * number((bits(shifted) << 52) - half + ONE)
+
+
+@inlined
 def exp(x: float) -> float:
     """e to the x."""
     x = 710.0 if x > 710.0 else x
@@ -101,10 +133,7 @@ def exp(x: float) -> float:
     shifted = fma(x, LOG2_E, SHIFTER)
     k = shifted - SHIFTER
     r = fma(-k, LN2_LOW, fma(-k, LN2_HIGH, x))
-    y = 1.0 + fma(r * r, exp_tail(r), r)
-    n = bits(shifted) - SHIFTED
-    half = n >> 1  # in two steps: 2**1024 is no number, and 2**-1074 has few bits
-    return y * power_of_2(half) * power_of_2(n - half)
+    return scaled(1.0 + fma(r * r, exp_tail(r), r), shifted)
 
 
 @inlined
@@ -134,41 +163,60 @@ def expm1(x: float) -> float:
 
 
 @inlined
+def tanh_parts(x: float) -> tuple[float, float, float, float, float, float]:
+    """What `tanh` and `sech2` of one x share, for z = -2|x| and E = exp(z) - 1.
+
+    E and what is missing of it; 1 / (2 + E) and, of 1, what is missing of that; and exp(z) as
+    2**n (1 + w): w and a shifted n.
+    """
+    z = -2.0 * abs(x)
+    z = -760.0 if z < -760.0 else z
+    shifted = fma(z, LOG2_E, SHIFTER)
+    k = shifted - SHIFTER
+    r_high = fma(-k, LN2_HIGH, z)
+    r = fma(-k, LN2_LOW, r_high)
+    tail = fma(r * r, exp_tail(r), fma(-k, LN2_LOW, r_high - r))
+    n = bits(shifted) - SHIFTED
+    scale = power_of_2(-1000 if n < -1000 else n)
+    less = scale - 1.0
+    y = fma(scale, r, less)
+    more = fma(scale, tail, fma(scale, r, less - y))
+    e = y + more
+    more = (y - e) + more
+    d = 2.0 + e
+    inverse = 1.0 / d
+    missing = fma(-inverse, ((2.0 - d) + e) + more, fma(-d, inverse, 1.0))
+    return e, more, inverse, missing, r + tail, shifted
+
+
+@inlined
 def tanh(x: float) -> float:
-    """The hyperbolic tangent: t / (t + 2) for t = exp(2|x|) - 1."""
-    size = abs(x)
-    first, rest = expm1_parts(44.0 if size > 22.0 else 2.0 * size)
-    half = first + rest
-    rest = (first - half) + rest
-    below = half + 1.0
-    lost = half - (below - 1.0) if half < 1.0 else 1.0 - (below - half)
-    inverse = 1.0 / below
-    y = half * inverse
-    missing = fma(-y, below, half) + fma(-y, lost + rest, rest)  # what rounding left out
-    y = fma(missing, inverse, y)
-    y = size if size < 1e-8 else y
-    return x if x == 0.0 else (-y if x < 0.0 else y)
+    """The hyperbolic tangent: -E / (2 + E) for E = exp(-2|x|) - 1."""
+    e, more, inverse, missing, _, _ = tanh_parts(x)
+    y = (0.0 - e) * inverse
+    return number(bits(y + fma(y, missing, -more * inverse)) | (bits(x) & SIGN))
 
 
 @inlined
 def sech2(x: float) -> float:
     """1 / cosh(x)**2 = 4c / (1 + c)**2 for c = exp(-2|x|)."""
-    c = exp(-2.0 * abs(x))
-    d = 1.0 + c
-    lost = c - (d - 1.0)
-    below = d * d
-    less = fma(d, d, -below) + 2.0 * d * lost
-    inverse = 1.0 / below
-    y = 4.0 * c * inverse
-    missing = fma(-y, below, 4.0 * c) - y * less
-    return fma(missing, inverse, y)
+    _, _, inverse, missing, w, shifted = tanh_parts(x)
+    c = 1.0 + w
+    half = c * inverse
+    lost = fma(w - (c - 1.0), inverse, fma(c, inverse, -half))
+    y = half * inverse
+    return scaled(4.0 * (y + fma(y, missing + missing, lost * inverse)), shifted)
 
 
 @inlined
 def sigmoid(x: float) -> float:
     """1 / (1 + exp(-x))."""
     e = exp(-abs(x))
-    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+    above, below = 1.0 if x >= 0.0 else e, 1.0 + e
+    inverse = 1.0 / below
+    y = above * inverse
+    missing = fma(-y, e - (below - 1.0), fma(-y, below, above))  # what rounding left out
+    return fma(missing, inverse, y)
 
 
 # -------------------------------------------------------------------------------- logarithms
@@ -186,12 +234,12 @@ def log_tail(z: float) -> float:
 
 
 @inlined
-def log_from(k: float, f: float, more: float) -> float:
-    """k * log(2) + log(1 + f) + more, for f from sqrt(1/2) - 1 to sqrt(2) - 1."""
+def log_from(k: float, f: float) -> float:
+    """k * log(2) + log(1 + f), for f from sqrt(1/2) - 1 to sqrt(2) - 1."""
     s = f / (2.0 + f)
     z = s * s
     half = 0.5 * f * f
-    rest = fma(s, half + z * log_tail(z), fma(k, LN2_LOW, more))
+    rest = fma(s, half + z * log_tail(z), k * LN2_LOW)
     return fma(k, LN2_HIGH, f - (half - rest))
 
 
@@ -208,7 +256,7 @@ def log(x: float) -> float:
     n = bits(x * 18014398509481984.0 if tiny else x) - ROOT
     k = n >> 52
     f = number((n & FRACTION) + ROOT) - 1.0
-    y = log_from(whole_part(k - 54 if tiny else k), f, 0.0)
+    y = log_from(whole_part(k - 54 if tiny else k), f)
     y = x if x > 1.7976931348623157e308 else y
     y = y if x > 0.0 else x - x  # nan for nan
     y = -1.0 / 0.0 if x == 0.0 else y
@@ -220,16 +268,12 @@ def log1p(x: float) -> float:
     """log(1 + x), exact for small x."""
     u = 1.0 + x
     n = bits(u) - ROOT
-    k = n >> 52
     m = number((n & FRACTION) + ROOT)
-    lost = x - (u - 1.0) if x < 1.0 else 1.0 - (u - x)
-    f = x if k == 0 else m - 1.0
-    y = log_from(whole_part(k), f, 0.0 if k == 0 else lost / u)
-    y = x if x > 1.7976931348623157e308 else y
-    y = x if abs(x) < 1e-17 else y
-    y = y if x > -1.0 else x - x
-    y = -1.0 / 0.0 if x == -1.0 else y
-    return 0.0 / 0.0 if x < -1.0 else y
+    lost = 0.5 * (x - (u - 1.0))
+    f = fma(lost, number(TWO - (n & EXPONENT)), m - 1.0)  # what is lost, in the scale of m
+    y = log_from(whole_part(n >> 52), f)
+    y = x if (abs(x) < 1e-17) | (x > 1.7976931348623157e308) else y
+    return y if not x <= -1.0 else (-1.0 / 0.0 if x == -1.0 else 0.0 / 0.0)
 
 
 @inlined
@@ -238,9 +282,8 @@ def softplus(x: float) -> float:
     e = exp(-abs(x))
     u = 1.0 + e
     far = u > 1.4142135623730951
-    lost = e - (u - 1.0)
-    f = 0.5 * u - 1.0 if far else e
-    y = log_from(1.0 if far else 0.0, f, lost / u if far else 0.0)
+    f = fma(0.5, e - (u - 1.0), 0.5 * u - 1.0) if far else e
+    y = log_from(1.0 if far else 0.0, f)
     y = e if e < 1e-17 else y
     return (x if x > 0.0 else 0.0) + y
 
@@ -253,15 +296,11 @@ def quarter_turns(x: float) -> tuple[int, float, float]:
     """How many quarter turns x is nearest to, and what is left of it, as two numbers."""
     shifted = fma(x, 0.6366197723675814, SHIFTER)
     k = shifted - SHIFTER
-    p = k * PI_2
-    left = x - p  # exact: they are near each other
-    a = fma(k, PI_2, -p)
-    b = k * PI_2_MORE
-    w = a + b
-    b_seen = w - a
-    w_low = (a - (w - b_seen)) + (b - b_seen) + fma(k, PI_2_STILL, fma(k, PI_2_MORE, -b))
-    r = left - w
-    return bits(shifted), r, ((left - r) - w) - w_low
+    left = fma(-k, PI_2, x)  # exact: they are near each other
+    p = k * PI_2_MORE
+    r = left - p
+    lost = ((left - r) - p) - fma(k, PI_2_MORE, -p)
+    return bits(shifted), r, fma(-k, PI_2_STILL, lost)
 
 
 @inlined
@@ -323,120 +362,3 @@ def softplus_once(x: float) -> float:
 def sech2_once(x: float) -> float:
     """`sech2`, of one number."""
     return sech2(x)
-
-
-# ------------------------------------------------------------------------- for float32
-
-
-@inlined
-def exp_single(x: float) -> float:
-    """e to the x."""
-    x = 120.0 if x > 120.0 else x
-    x = -120.0 if x < -120.0 else x
-    shifted = fma(x, LOG2_E, SHIFTER)
-    r = fma(-(shifted - SHIFTER), 0.6931471805599453, x)
-    q = fma(0.00019914548098326826, r, 0.0013941238083596793)
-    q = fma(q, r, 0.008333272432251104)
-    q = fma(q, r, 0.0416663520865505)
-    q = fma(q, r, 0.16666666819319906)
-    q = fma(q, r, 0.5000000046899342)
-    return fma(r * r, q, 1.0 + r) * power_of_2(bits(shifted) - SHIFTED)
-
-
-@inlined
-def expm1_single(x: float) -> float:
-    """exp(x) - 1."""
-    y = exp_single(x) - 1.0
-    tail = fma(fma(x, 0.041666666666666664, 0.16666666666666666), x, 0.5)
-    y = fma(x * x, tail, x) if abs(x) < 1e-2 else y
-    return x if x == 0.0 else y
-
-
-@inlined
-def tanh_single(x: float) -> float:
-    """The hyperbolic tangent."""
-    size = abs(x)
-    t = exp_single(-2.0 * size)
-    y = (1.0 - t) / (1.0 + t)
-    z = x * x
-    near = fma(x * z, fma(z, 0.13333333333333333, -0.3333333333333333), x)
-    y = near if size < 1e-2 else (-y if x < 0.0 else y)
-    return x if x == 0.0 else y
-
-
-@inlined
-def sech2_single(x: float) -> float:
-    """1 / cosh(x)**2."""
-    c = exp_single(-2.0 * abs(x))
-    d = 1.0 + c
-    return 4.0 * c / (d * d)
-
-
-@inlined
-def sigmoid_single(x: float) -> float:
-    """1 / (1 + exp(-x))."""
-    return 1.0 / (1.0 + exp_single(-x))
-
-
-@inlined
-def log_single(x: float) -> float:
-    """The natural logarithm of what a float32 can be, or of a sum of it and 1."""
-    n = bits(x) - ROOT
-    f = number((n & FRACTION) + ROOT) - 1.0
-    s = f / (2.0 + f)
-    z = s * s
-    p = fma(0.2358216480513506, z, 0.2853731455655244)
-    p = fma(p, z, 0.4000033494805722)
-    p = fma(p, z, 0.6666666564758101)
-    y = fma(whole_part(n >> 52), 0.6931471805599453, fma(s * z, p, s + s))
-    y = x if x > 1.7976931348623157e308 else y
-    y = y if x > 0.0 else x - x
-    y = -1.0 / 0.0 if x == 0.0 else y
-    return 0.0 / 0.0 if x < 0.0 else y
-
-
-@inlined
-def log1p_single(x: float) -> float:
-    """log(1 + x)."""
-    y = log_single(1.0 + x)
-    near = fma(x * x, fma(fma(x, -0.25, 0.3333333333333333), x, -0.5), x)
-    return near if abs(x) < 1e-3 else y
-
-
-@inlined
-def softplus_single(x: float) -> float:
-    """log(1 + exp(x))."""
-    return (x if x > 0.0 else 0.0) + log1p_single(exp_single(-abs(x)))
-
-
-@inlined
-def sin_single(x: float) -> float:
-    """The sine of an angle in radians, of at most FURTHEST."""
-    n, y, other = sin_and_cos_single(x)
-    y = other if n & 1 else y
-    y = -y if n & 2 else y
-    return x if x == 0.0 else y
-
-
-@inlined
-def cos_single(x: float) -> float:
-    """The cosine of an angle in radians, of at most FURTHEST."""
-    n, other, y = sin_and_cos_single(x)
-    y = other if n & 1 else y
-    return -y if (n + 1) & 2 else y
-
-
-@inlined
-def sin_and_cos_single(x: float) -> tuple[int, float, float]:
-    """Quarter turns, and the sine and cosine of what is left of them."""
-    shifted = fma(x, 0.6366197723675814, SHIFTER)
-    k = shifted - SHIFTER
-    r = fma(-k, PI_2_MORE, fma(-k, PI_2, x))
-    z = r * r
-    s = fma(2.7182941761351622e-06, z, -0.0001983933312954471)
-    s = fma(s, z, 0.008333329381097484)
-    s = fma(s, z, -0.1666666664159282)
-    c = fma(-2.721019511373709e-07, z, 2.479951981034018e-05)
-    c = fma(c, z, -0.0013888883754299669)
-    c = fma(c, z, 0.041666666622866146)
-    return bits(shifted), fma(r * z, s, r), fma(z * z, c, fma(-0.5, z, 1.0))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron import ops
+from tinygrad_neuron.ops.indexing import is_basic
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.program.lines import Line, Name, Shape
 from tinygrad_neuron.program.native.forms import FLOATS, TYPES, Operand, form, number
@@ -32,6 +33,7 @@ class Task:
     | columns | such a table, turned round, times a long vector: for each column a sum over rows |
     | total | a sum or an extreme over some axes of the space |
     | product | a product of matrices, by BLAS |
+    | scatter | zeros with an array at a part of them |
     | call | by NumPy |
     """
 
@@ -147,6 +149,8 @@ class Analysis:
             return self._product(line, shapes)
         if line.primitive in SUMS | EXTREMES and shapes[0]:
             return self._total(line, shapes[0])
+        if line.primitive is ops.scatter:
+            return Task(line, "scatter") if is_basic(line.settings["index"]) else None
         return self._entry(line, shapes)
 
     def _entry(self, line: Line, shapes: list[Shape]) -> Task | None:

@@ -60,13 +60,46 @@ def seen_through(line: Line, views: Mapping[Any, View]) -> View | None:
     return _applied(line, before, int(np.prod(views[before.base].shape)))
 
 
+def part(shape: Shape, index: Any) -> View:
+    """Where a part of an array of this shape stands, that numbers and slices name."""
+    dummy = np.empty(shape, np.int8)
+    return _seen(dummy, _at(dummy, index), "")
+
+
+def indexed(view: View) -> str:
+    """The place of entry (i0, i1, ...) in the base."""
+    terms = (f"i{k} * {s}" for k, s in enumerate(view.strides) if s)
+    return " + ".join([*terms, str(view.start)])
+
+
+def _at(x: Any, index: Any) -> Any:
+    """A part as a view, and not as a number, also where every axis is given one."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return x[parts if ... in parts else (*parts, ...)]
+
+
+def _seen(dummy: Any, seen: Any, base: Any) -> View:
+    """A view in memory as one in entries."""
+    start = _address(seen) - _address(dummy)
+    return View(base, seen.shape, _strides(seen), start if seen.size else 0)
+
+
+def _address(x: Any) -> int:
+    return int(x.__array_interface__["data"][0])
+
+
+def _strides(x: Any) -> tuple[int, ...]:
+    return tuple(0 if n == 1 else s for n, s in zip(x.shape, x.strides, strict=True))
+
+
 def _applied(line: Line, before: View, size: int) -> View | None:
     """What NumPy makes of a dummy with the same strides; None where it copies."""
     dummy = np.empty(size, np.int8)
     given = np.lib.stride_tricks.as_strided(dummy[before.start :], before.shape, before.strides)
-    seen = np.asarray(line.primitive.forward(given, **line.settings))
+    if line.primitive is ops.take:
+        seen = _at(given, line.settings["index"])
+    else:
+        seen = np.asarray(line.primitive.forward(given, **line.settings))
     if seen.size and not np.may_share_memory(dummy, seen):
         return None
-    start = seen.__array_interface__["data"][0] - dummy.__array_interface__["data"][0]
-    strides = (0 if n == 1 else s for n, s in zip(seen.shape, seen.strides, strict=True))
-    return View(before.base, line.shape, tuple(strides), start if seen.size else 0)
+    return _seen(dummy, seen, before.base)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.program.lines import Name
+from tinygrad_neuron.program.lines import Line, Name
 from tinygrad_neuron.program.native.forms import cast, form
 from tinygrad_neuron.program.native.loops import Loop, of_array, of_number
 from tinygrad_neuron.program.native.regions import Analysis, Region, Task
-from tinygrad_neuron.program.native.views import View, steps
+from tinygrad_neuron.program.native.views import View, indexed, part, steps
 
 HEAD = '''"""{title}"""
 
@@ -22,6 +22,7 @@ from numba import njit
 from numpy import bool_, float32, float64, inf, int8, int16, int32, int64, nan, uint8
 
 from tinygrad_neuron.program.native.mathematics import *  # noqa: F403
+from tinygrad_neuron.program.native.mathematics_single import *  # noqa: F403
 
 fast = njit(error_model="numpy", no_cpython_wrapper=True, forceinline=True)
 '''
@@ -95,14 +96,39 @@ class Piece:
             yield from (f"    {line}" for line in self._region(region))
         yield f"    return ({', '.join(['far', *map(of_number, self.numbers)])},)"
 
-    def call(self, name: str, step: str) -> Iterator[str]:
-        """The function of what it is given that makes the arrays itself."""
-        yield f"def {name}({', '.join(map(self.called, self.given))}):"
+    def call(self, name: str, step: str, checked: Sequence[Any]) -> Iterator[str]:
+        """The function of what it is given that makes the arrays itself, each in its own shape.
+
+        Before the numbers and the arrays it tells whether they are not to be used: because an angle
+        was too large, or for a nan in one of `checked`.
+        """
+        solid = [x for x in self.given if len(self.shape(x)) > 1]
+        taken = (f"in_{x}" if x in solid else self.called(x) for x in self.given)
+        yield f"def {name}({', '.join(taken)}):"
+        for x in solid:
+            yield f"    {of_array(x)} = in_{x}.reshape({self.size(x)})"
         for x in [*self.arrays, *self.own]:
             yield f"    {of_array(x)} = {self.empty(x)}"
         given = map(self.called, [*self.given, *self.arrays, *self.own])
-        yield f"    numbers = {step}({', '.join(given)})"
-        yield f"    return numbers, ({''.join(f'{of_array(x)}, ' for x in self.arrays)})"
+        found = ["odd", *map(of_number, self.numbers)]
+        yield f"    ({', '.join(found)},) = {step}({', '.join(given)})"
+        for x in checked:
+            yield f"    odd |= {self._nan(x)}"
+        arrays = (of_array(x) + self._shaped(x) for x in self.arrays)
+        yield f"    return ({', '.join([*found, *arrays])},)"
+
+    def shape(self, x: Any) -> tuple[int, ...]:
+        """The shape in which an array comes; a constant is flat, in an order of its own."""
+        if x in self.known.program.constants:
+            return (self.size(x),)
+        return self.known.views[x].shape
+
+    def _shaped(self, x: Any) -> str:
+        shape = self.shape(x)
+        return f".reshape({shape})" if len(shape) > 1 else ""
+
+    def _nan(self, x: Any) -> str:
+        return f"any_nan({of_array(x)})" if self._shape(x) else f"{of_number(x)} != {of_number(x)}"
 
     def loop(self, name: str, step: str, feeds: Feeds, batches: Mapping[Any, int]) -> Iterator[str]:
         """The function that repeats the step.
@@ -188,6 +214,8 @@ class Piece:
         elif region.kind == "scalar":
             for task in region.tasks:
                 yield from self._scalar(task)
+        elif region.kind == "scatter":
+            yield from self._scatter(region.tasks[0].line)
         else:
             yield from self._product(region.tasks[0])
 
@@ -209,6 +237,24 @@ class Piece:
         a, b = (self._matrix(x) for x in task.line.inputs)
         out = f"{of_array(task.line.name)}.reshape({task.line.shape})"
         yield f"np.dot({a}, {b}, {out})"
+
+    def _scatter(self, line: Line) -> Iterator[str]:
+        """Zeros, and loops over the entries that are put among them."""
+        (x,) = line.inputs
+        source, target = self._entry(x), part(line.shape, line.settings["index"])
+        yield f"{of_array(line.name)}[:] = 0"
+        for k, n in enumerate(target.shape):
+            yield f"{' ' * 4 * k}for i{k} in range({n}):"
+        inside = " " * 4 * len(target.shape)
+        yield f"{inside}{of_array(line.name)}[{indexed(target)}] = {source}"
+
+    def _entry(self, x: Any) -> str:
+        """Entry (i0, i1, ...) of an operand."""
+        view = self.known.views.get(x)
+        if view is None or not isinstance(view.base, Name):
+            return repr(x if view is None else view.base)
+        array = self.known.views[view.base].shape
+        return f"{of_array(view.base)}[{indexed(view)}]" if array else of_number(view.base)
 
     def _matrix(self, x: Any) -> str:
         """An operand of BLAS."""

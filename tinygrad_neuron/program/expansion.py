@@ -1,4 +1,4 @@
-"""Programs with what has no loop of its own written out in what has: softmax and its relatives."""
+"""Programs with softmax and its relatives written out, so that what they share is done once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -9,6 +9,7 @@ import numpy as np
 from tinygrad_neuron import ops
 from tinygrad_neuron.graph import Array, Primitive
 from tinygrad_neuron.program.lines import Line, Name, fresh_name
+from tinygrad_neuron.program.passes import without_repetition
 from tinygrad_neuron.program.program import Program
 from tinygrad_neuron.program.rewriting import rewritten, without_dead_lines
 from tinygrad_neuron.program.tracing import program_of
@@ -48,7 +49,11 @@ EXPANSIONS: Mapping[Primitive, Callable[..., Array]] = {
 
 
 def expanded(program: Program) -> Program:
-    """The program with softmax and its relatives, of arrays, as the lines they consist of."""
+    """The program with softmax and its relatives, of arrays, as the lines they consist of.
+
+    In the machine's text each of these is a loop or a function into a buffer, and the scores'
+    distances to the largest one serve the loss and its gradient. Equal to rounding.
+    """
     taken = {*program.names, *program.constants, *(line.name for line in program.lines)}
     lines: list[Line] = []
     known: dict[Any, Any] = {}
@@ -60,7 +65,7 @@ def expanded(program: Program) -> Program:
             lines += parts
         else:
             lines.append(line)
-    return without_dead_lines(rewritten(program, lines, known))
+    return without_repetition(without_dead_lines(rewritten(program, lines, known)))
 
 
 def _written_out(line: Line, program: Program, lines: list[Line], taken: set[str]) -> Iterator[Any]:
