@@ -91,7 +91,10 @@ def measured(results: dict[str, Any], options: argparse.Namespace) -> Iterator[N
         ]
         yield
     if "imports" in options.parts and (HERE / "imports.py").exists():
-        results["imports"] = "".join(output([str(HERE / "imports.py")]))
+        try:
+            results["imports"] = "".join(output([str(HERE / "imports.py")]))
+        except subprocess.CalledProcessError as error:
+            results["imports"] = f"Not measured: {error}"
         yield
 
 
