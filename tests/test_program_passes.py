@@ -122,6 +122,14 @@ def test_what_changes_something_stays(f):
     assert len(after) >= 1
 
 
+def test_what_no_answer_depends_on_is_left_out():
+    """Whether it is that or False, that and True."""
+    x = np.array([1.0, np.nan])
+    after = simplified(program_of(lambda x: np.logical_and(np.logical_or(x > 0, False), True))(x))
+    assert names(after) == ["greater"]
+    assert after.run(x).tolist() == [True, False]
+
+
 def test_transposes_cancel():
     """There and back; an order of three axes only by its inverse."""
     x = np.arange(24.0).reshape(2, 3, 4)

@@ -22,6 +22,8 @@ NEUTRAL: Mapping[Primitive, Sequence[tuple[int, int]]] = {  # which operand, and
     ops.multiply: ((0, 1), (1, 1)),
     ops.divide: ((1, 1),),
     ops.power: ((1, 1),),
+    ops.logical_or: ((0, False), (1, False)),
+    ops.logical_and: ((0, True), (1, True)),
 }
 
 
@@ -71,7 +73,7 @@ def _nothing(line: Line, made: Made, kinds: Kinds) -> Iterator[Found]:
     for i, idle in NEUTRAL.get(line.primitive, ()):
         x, other = line.inputs[1 - i], line.inputs[i]
         same = isinstance(x, Name) and kinds[x] == (line.shape, line.dtype)
-        if same and type(other) in (int, float) and other == idle:
+        if same and type(other) in (int, float, bool) and other == idle:
             yield x
 
 

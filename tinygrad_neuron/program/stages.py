@@ -16,7 +16,7 @@ from tinygrad_neuron.program.lines import Line, Name
 from tinygrad_neuron.program.program import Program
 
 BLOCK = 8192  # entries of a block, which is 64 kB of float64
-WORTH = 32 * BLOCK  # entries; smaller arrays stay in the cache as they are
+WORTH = 16 * BLOCK  # entries; smaller arrays stay in the cache as they are
 STREAMED = 16 * BLOCK  # entries of a block that is only read
 SMALL_MATRIX = 1024  # entries; against a larger one BLAS does better with all rows at once
 
