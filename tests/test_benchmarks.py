@@ -324,3 +324,16 @@ def test_a_contender_with_another_gradient_is_left_out(
     wrong = whole.Contender("wrong", lambda: [1.0, 2.1], {"step": lambda _: None})
     assert not list(whole.agreeing([wrong], [1.0, 2.0]))
     assert "wrong gives another gradient" in capsys.readouterr().err
+
+
+def test_a_training_that_leads_elsewhere_is_not_timed():
+    """Weights with programs and without are compared, and what differs is told by name."""
+    with benchmark("fitting") as module:
+        case = module.cases()[0]
+        without, within, ratio, history = module.compared(case, 200, 1)
+        assert without > 0.0 and within > 0.0 and ratio > 0.0 and history.compiled == 200
+        ours, theirs = case.model(), case.model()
+        module.check(ours, theirs)
+        ours.w.data[0] += 1e-6
+        with pytest.raises(SystemExit, match="w is off by"):
+            module.check(ours, theirs)

@@ -452,3 +452,28 @@ def test_machine_code():
     assert_close(gradients(lambda: loss(X, Y), [w]), gradients(lambda: linear(w, X, Y), [w]))
     with pytest.raises(errors.UnsupportedError, match="threads=2"):
         tn.compile(linear, backend="native", threads=2)
+
+
+BOX = np.array([[1.0, 2.0, 3.0, 5.0]])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda w, x: tn.mean((w * x).detach() * (w * x)),
+        lambda w, x: tn.mean((w * x).on_grad(lambda g: g / 2) * (w * x)),
+        lambda w, x: ((w * x).detach() * (w * x), np.sqrt(w * x))[0].sum(),
+        lambda w, x: tn.losses.box_ciou(w * np.concatenate([x, x + 1.0])[None], BOX),
+    ],
+    ids=["detach", "hook", "several", "loss"],
+)
+def test_what_only_a_gradient_sees(f):
+    """Where no gradient passes, or another one, is the same in a compiled function of a weight."""
+    w, x = Value(2.0), np.array([1.0, 2.0])
+    compiled, closed = tn.compile(f), tn.compile(lambda: f(w, x))
+    slopes = []
+    for y in (f(w, x), compiled(w, x), closed()):
+        w.grad = None
+        y.backward()
+        slopes.append(w.grad)
+    np.testing.assert_allclose(slopes[1:], slopes[0], rtol=1e-13)

@@ -18,6 +18,7 @@ from tinygrad_neuron.estimators import (
     NeuronClassifier,
     NeuronRegressor,
 )
+from tinygrad_neuron.fitting import stepping
 
 FACES = [
     NeuronRegressor(),
@@ -192,3 +193,36 @@ def test_single_precision_stays():
     network = MLPClassifier(hidden=(8,), epochs=5, random_state=0).fit(X.astype(np.float32), y)
     assert network.decision_function(X.astype(np.float32)).dtype == np.float32
     assert {p.dtype for p in network.model_.parameters()} == {np.dtype(np.float32)}
+
+
+def _own(prediction, target):
+    return ((prediction - target) ** 2).mean()
+
+
+@pytest.mark.parametrize(
+    "face, data, weighted",
+    [
+        (MLPClassifier(hidden=(8,), batch_size=32), WINE, False),
+        (MLPClassifier(hidden=(8,), batch_size=32, class_weight="balanced"), WINE, False),
+        (MLPClassifier(hidden=(8,), batch_size=32, loss="hinge"), WINE, True),
+        (MLPRegressor(hidden=(8,), batch_size=None), DIABETES, True),
+        (MLPRegressor(hidden=(8,), loss=_own), DIABETES, False),
+        (NeuronRegressor(), DIABETES, False),
+        (NeuronClassifier(), WINE, True),
+    ],
+    ids=str,
+)
+def test_programs_change_nothing(face, data, weighted, monkeypatch):
+    """With and without them an estimator says the same of every row."""
+    monkeypatch.setattr(stepping, "PAYS", 12)
+    X, y = data
+    weight = np.linspace(0.0, 2.0, len(y)) if weighted else None
+    ours, plain = (
+        clone(face).set_params(compile=wanted, epochs=12, random_state=0)
+        for wanted in (True, False)
+    )
+    said, wanted = (one.fit(X, y, sample_weight=weight) for one in (ours, plain))
+    assert said.history_.compiled and not wanted.history_.compiled
+    assert wanted.history_.eager == "compile=False"
+    got, expected = said._output(X), wanted._output(X)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-10 * np.abs(expected).max())

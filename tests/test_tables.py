@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tinygrad_neuron import Neuron, cli, save, tables
+from tinygrad_neuron.commands import train as train_command
 from tinygrad_neuron.errors import ModelFileError
+from tinygrad_neuron.fitting import stepping
 from tinygrad_neuron.lesson.mistakes import TableError, UsageError
 from tinygrad_neuron.tables import Categories, Numbers, TableModel, sheet_of, train
 from tinygrad_neuron.tables.columns import learnt
@@ -340,6 +342,24 @@ def test_train_predict_inspect(tmp_path, capsys):
     assert code == 0
     for part in ("age", "number, mean", "3 categories: ash, elm and oak", "(8, 4)", "30 epochs"):
         assert part in out
+
+
+def test_programs_can_be_turned_off(tmp_path, capsys, monkeypatch):
+    """Updates are computed by programs where that pays, unless somebody says no."""
+    monkeypatch.setattr(stepping, "PAYS", 8)
+    seen = []
+
+    def noted(*arguments, **settings):
+        seen.append(tables.train(*arguments, **settings))
+        return seen[-1]
+
+    monkeypatch.setattr(train_command, "train", noted)
+    for word in ([], ["--no-compile"]):
+        run(capsys, "train", file(tmp_path), "--target", "height", "--epochs", 5, *word)
+    ours, plain = (trained.history for trained in seen)
+    assert (ours.compiled, ours.eager) == (10, "")
+    assert (plain.compiled, plain.eager) == (0, "compile=False")
+    np.testing.assert_allclose(ours.losses, plain.losses, rtol=1e-12)
 
 
 def test_the_same_for_a_program(tmp_path, capsys):

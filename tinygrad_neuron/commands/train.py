@@ -49,6 +49,7 @@ def add_options(parser: Parser) -> None:
     add("--all-rows", action="store_true", help="all rows for each update, instead of batches")
     add("--scheduler", metavar="tcp://host:8786", help="of several files: a Dask cluster's address")
     add("--checkpoint", metavar="run.npz", help="write the training there, and go on from there")
+    add("--no-compile", action="store_true", help="compute no update by a program")
 
 
 def add_table_options(add: Add, *, many: bool = False) -> None:
@@ -89,7 +90,7 @@ def run(options: Options) -> Trained:
 
 
 def _settings(options: Options) -> dict[str, Any]:
-    settings = given(options, *FITTING)
+    settings = {**given(options, *FITTING), "compile": not options.no_compile}
     return {**settings, "batch_size": None} if options.all_rows else settings
 
 

@@ -6,6 +6,7 @@ that weighs 2 is as good as two rows.
 """
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Self
 
 import numpy as np
@@ -14,10 +15,12 @@ from tinygrad_neuron import losses, optim
 from tinygrad_neuron.errors import MissingExtraError
 from tinygrad_neuron.fitting import History, fit
 from tinygrad_neuron.fitting.loop import OPTIMISERS
+from tinygrad_neuron.fitting.stepping import Stepping
 from tinygrad_neuron.graph import Array, plain
 from tinygrad_neuron.losses.mechanism import Loss
 from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.nn import MLP, Module
+from tinygrad_neuron.optim.minimising import minimise_by, settle_by
 from tinygrad_neuron.value import Value
 
 try:
@@ -27,6 +30,7 @@ try:
 except ImportError as error:
     raise MissingExtraError.of("scikit-learn", "sklearn", "An estimator") from error
 
+Measure = Callable[[Value, Array], Value]
 Scale = tuple[Array, Array]  # what is 0, and how far it is from there to 1
 
 UNSCALED: Scale = (0.0, 1.0)
@@ -105,11 +109,14 @@ class Estimator(BaseEstimator):
         )  # fmt: skip
 
     def _in_steps(self, X: Array, y: Array, weight: Array, **settings: Any) -> History:
-        """Batch after batch; the weights travel beside the targets."""
+        """Batch after batch; weights travel beside the targets."""
+        target, loss = self._target(y.reshape(len(y), -1)), self._loss()
+        if (weight != 1.0).any():
+            loss, target = weighed(loss, target), np.column_stack([target, weight])
         return fit(
-            self.model_, (X, np.column_stack([y, weight])), loss=self._measure(weight.sum()),
+            self.model_, (X, target), loss=self._penalised(loss, weight.sum()),
             batch_size=BATCH if self.batch_size == "auto" else self.batch_size, seed=self.seed_,
-            progress=False, **settings,
+            progress=False, compile=self.compile, **settings,
         )  # fmt: skip
 
     def _optimiser(self, parameters: list[Value]) -> optim.Optimiser:
@@ -120,39 +127,48 @@ class Estimator(BaseEstimator):
 
     def _minimised(self, X: Array, y: Array, weight: Array) -> History:
         """All rows at once, by SciPy's L-BFGS."""
-        table, measure = np.column_stack([y, weight]), self._measure(weight.sum())
-        first = abs(measure(self.model_(X), table).item()) or 1.0
+        target, loss = self._target(y.reshape(len(y), -1)), self._loss()
+        if (weight != 1.0).any():
+            loss, target = weighed(loss, target), np.column_stack([target, weight])
+        measure, model = self._penalised(loss, weight.sum()), self.model_
+        first = abs(measure(model(X), target).item()) or 1.0
+        stepping = Stepping(
+            lambda x, y: measure(model(x), y) / first,
+            {"model": model, "loss": measure},
+            self.compile,
+        )
+        seen = count()
         path: list[float] = []
 
-        def loss() -> Value:
-            return measure(self.model_(X), table) / first
+        def step() -> float:
+            return stepping(X, target, next(seen))
 
         def note(intermediate_result: Any) -> None:
             path.append(first * float(intermediate_result.fun))
 
         options = {**EXACT, "maxiter": self.epochs}
-        parameters = self.model_.parameters()
-        found = optim.minimise(loss, parameters, options=options, callback=note)
+        parameters = model.parameters()
+        found = minimise_by(step, parameters, options=options, callback=note)
         # scores of classes may all rise together and say the same: they have no single lowest place
         single = self._numeric and len(found.x) <= FEW
         if single and np.abs(found.jac).max() < SETTLED:
-            optim.settle(loss, parameters)
+            settle_by(step, parameters)
         numbers = list(map(float, range(1, len(path) + 1)))
-        return History({"epoch": numbers, "update": numbers, "loss": path}, "budget")
+        columns = {"epoch": numbers, "update": numbers, "loss": path}
+        return History(columns, "budget", None, stepping.compiled, stepping.eager)
 
-    def _measure(self, total: float) -> Callable[[Value, Array], Value]:
-        """The loss of predictions beside a table of targets and weights, with its penalty."""
-        loss, target_of = self._loss(), self._target
-        matrices = [p for p in self.model_.parameters() if p.ndim == 2]
+    def _penalised(self, loss: Measure, total: float) -> Measure:
+        """A loss with the penalty of the weights; the biases have none."""
+        matrices = [p for p in self.model_.parameters() if p.ndim == 2] if self.l2 else []
+        factor = self.l2 / (2.0 * total)
 
-        def measure(prediction: Value, table: Array) -> Value:
-            target, weight = target_of(table[:, :-1]), table[:, -1]
-            result = _weighed(loss, prediction, target, weight)
-            for w in matrices if self.l2 else ():
-                result = result + self.l2 / (2.0 * total) * (w * w).sum()
+        def penalised(prediction: Value, target: Array) -> Value:
+            result = loss(prediction, target)
+            for w in matrices:
+                result = result + factor * (w * w).sum()
             return result
 
-        return measure
+        return penalised
 
     def _loss(self) -> Any:
         return losses.get(self.loss) if isinstance(self.loss, str) else self.loss
@@ -189,14 +205,25 @@ def scale(X: Array, weight: Array) -> Scale:
     return center, np.where(still, 1.0, spread)
 
 
-def _weighed(loss: Any, prediction: Value, target: Array, weight: Array) -> Value:
-    if (weight == 1.0).all():
-        return loss(prediction, target)
+def weighed(loss: Any, like: Array) -> Measure:
+    """A loss of targets like these, with a column of weights behind them.
+
+    Raises ValueError for a function of one's own.
+    """
     if not isinstance(loss, Loss):
         raise ValueError(
             f"{getattr(loss, '__name__', loss)} gives one number for all rows, so they cannot "
             "be weighed: tinygrad_neuron.losses.loss makes a loss of a function for each row"
         )
-    if prediction.ndim > 1 and not loss.rows:
-        weight = np.broadcast_to(weight[:, None], prediction.shape)
-    return loss(prediction, target, weight=weight)
+
+    def measure(prediction: Value, table: Array) -> Value:
+        target, weight = table[:, :-1].astype(like.dtype), table[:, -1]
+        if like.ndim == 1:
+            target = target[:, 0]
+        if prediction.ndim > 1 and not loss.rows:
+            weight = np.broadcast_to(weight[:, None], prediction.shape)
+        each = loss(prediction, target, reduction="none")
+        result: Value = (weight * each).sum() / weight.sum()  # none is 0, so all of them are there
+        return result
+
+    return measure

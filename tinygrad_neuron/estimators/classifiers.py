@@ -140,6 +140,7 @@ class NeuronClassifier(Classifier):
         standardize: bool = True,
         class_weight: Any = None,
         random_state: Any = None,
+        compile: bool = True,  # noqa: A002  # as of `fit`
     ) -> None:
         self.loss = loss
         self.optimizer = optimizer
@@ -150,6 +151,7 @@ class NeuronClassifier(Classifier):
         self.standardize = standardize
         self.class_weight = class_weight
         self.random_state = random_state
+        self.compile = compile
 
     @property
     def coef_(self) -> Array:
@@ -191,6 +193,7 @@ class MLPClassifier(Classifier):
         patience: int | None = None,
         class_weight: Any = None,
         random_state: Any = None,
+        compile: bool = True,  # noqa: A002  # as of `fit`
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -205,3 +208,4 @@ class MLPClassifier(Classifier):
         self.patience = patience
         self.class_weight = class_weight
         self.random_state = random_state
+        self.compile = compile

@@ -67,6 +67,7 @@ class NeuronRegressor(Regressor):
     | `l2` | λ in the penalty λ/2N · Σw², of the standardised weights |
     | `standardize` | whether inputs and targets are brought to mean 0 and spread 1 |
     | `random_state` | the first weights and the order of rows |
+    | `compile` | whether updates may be computed by a program, where that pays |
 
     After `fit`: `coef_`, `intercept_`, `model_` (a module), `history_`, `n_iter_`.
 
@@ -87,6 +88,7 @@ class NeuronRegressor(Regressor):
         l2: float = 0.0,
         standardize: bool = True,
         random_state: Any = None,
+        compile: bool = True,  # noqa: A002  # as of `fit`
     ) -> None:
         self.loss = loss
         self.optimizer = optimizer
@@ -96,6 +98,7 @@ class NeuronRegressor(Regressor):
         self.l2 = l2
         self.standardize = standardize
         self.random_state = random_state
+        self.compile = compile
 
     @property
     def coef_(self) -> Array:
@@ -141,6 +144,7 @@ class MLPRegressor(Regressor):
         validation: float | None = None,
         patience: int | None = None,
         random_state: Any = None,
+        compile: bool = True,  # noqa: A002  # as of `fit`
     ) -> None:
         self.hidden = hidden
         self.activation = activation
@@ -154,6 +158,7 @@ class MLPRegressor(Regressor):
         self.validation = validation
         self.patience = patience
         self.random_state = random_state
+        self.compile = compile
 
 
 def linear_part(estimator: Estimator) -> tuple[Array, Array]:

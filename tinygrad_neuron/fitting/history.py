@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tinygrad_neuron.course import Course
@@ -21,12 +21,16 @@ class History(Course):
     The columns are `epoch`, `update` (how many there had been), `loss` (the mean over the epoch's
     batches, each before its update) and, where there is a validation set, `validation` (its loss
     at the end of the epoch). `ending` is budget, no better, stopped, interrupted or not finite.
-    `kept` is the row whose weights the model has; None for the last.
+    `kept` is the row whose weights the model has; None for the last. `compiled` is how many updates
+    were computed by a program, and `eager` why others were not: of how it was computed, a history
+    that is written down says nothing.
     """
 
     numbers: Mapping[str, Sequence[float]]
     ending: str
     kept: int | None = None
+    compiled: int = field(default=0, compare=False)
+    eager: str = field(default="", compare=False)
 
     @property
     def columns(self) -> Mapping[str, Sequence[float]]:

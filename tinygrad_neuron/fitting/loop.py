@@ -29,6 +29,7 @@ from tinygrad_neuron.fitting.batches import (
 )
 from tinygrad_neuron.fitting.history import History
 from tinygrad_neuron.fitting.interrupt import Interrupt
+from tinygrad_neuron.fitting.stepping import Stepping
 from tinygrad_neuron.graph import any_foreign
 from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.nn import Module, training
@@ -75,6 +76,7 @@ def fit(
     checkpoint: PathLike | None = None,
     checkpoint_every: int = 100,
     progress: bool | None = None,
+    compile: bool = True,  # noqa: A002  # as what it does is called
 ) -> History:
     """The history of a model learning from examples; the model has learnt when it returns.
 
@@ -99,6 +101,7 @@ def fit(
     | `callbacks` | functions of a `Look`, called after every epoch; one that returns True ends it |
     | `checkpoint` | a file, written every `checkpoint_every` updates; if it is there, the training goes on from it |
     | `progress` | a bar (extra `progress`); by default where stderr is a terminal |
+    | `compile` | whether updates may be computed by a program, where that pays; `history.eager` says why they were not |
 
     Ctrl-C ends the training after the update that is under way; what was learnt is kept.
 
@@ -115,7 +118,7 @@ def fit(
         held = _pair(validation)
     run = _Training(
         learner, batches, held, losses.get(loss) if isinstance(loss, str) else loss,
-        _optimiser(optimizer, learner.parameters(), alpha), alpha, patience, callbacks,
+        _optimiser(optimizer, learner.parameters(), alpha), alpha, patience, callbacks, compile,
     )  # fmt: skip
     if checkpoint is not None:
         run.keep_in(checkpoint, checkpoint_every, _about(run, loss, seed))
@@ -152,9 +155,12 @@ class _Training:
         alpha: Any,
         patience: int | None,
         callbacks: Sequence[Callable[[Look], Any]],
+        compile: bool,  # noqa: A002
     ) -> None:
         self.learner, self.batches, self.held, self.loss = learner, batches, held, loss
         self.optimiser, self.patience, self.callbacks = optimiser, patience, callbacks
+        made_of = {"model": learner.model, "loss": loss}
+        self.step = Stepping(self._measured, made_of, compile)
         self.plateau = alpha if isinstance(alpha, optim.Plateau) else None
         names = ("epoch", "update", "loss", *(["validation"] if held else []))
         self.columns: dict[str, list[float]] = {name: [] for name in names}
@@ -168,8 +174,8 @@ class _Training:
 
     def go(self, epochs: float, steps: float, progress: bool | None) -> History:
         """Learn until there is a reason to stop, and tell how it went."""
-        total = min(steps, epochs * len(self.batches) or math.inf)
-        shown = int(total) if total < math.inf else None
+        self.budget = min(steps, epochs * len(self.batches) or math.inf)
+        shown = int(self.budget) if self.budget < math.inf else None
         with (
             np.errstate(all="ignore"),
             Interrupt() as interrupt,
@@ -222,11 +228,9 @@ class _Training:
 
     def _update(self, x: Any, y: Any) -> None:
         """Predict, measure, go back, move."""
-        with training():
-            loss = self._loss(x, y)
+        updates = self.budget if self.budget < math.inf else self.updates
         self.optimiser.zero_grad()
-        loss.backward()  # before the loss is looked at: of a plan both are computed in one pass
-        measured = float(loss.item())
+        measured = self.step(x, y, updates)
         if not math.isfinite(measured):
             self._lost(measured, (x, y))
         self.good, self.last = self._weights(), (x, y)
@@ -238,6 +242,10 @@ class _Training:
         self.bar.set_postfix_str(f"loss {measured:.4g}", refresh=False)
         if self.path is not None and self.updates % self.every == 0:
             self._save()
+
+    def _measured(self, x: Any, y: Any) -> Value:
+        with training():
+            return self._loss(x, y)
 
     def _loss(self, x: Any, y: Any) -> Value:
         loss = self.loss(self.learner.model(x), y)
@@ -299,7 +307,7 @@ class _Training:
         for column, number in zip(columns.values(), self._row() if self.rows else (), strict=False):
             column.append(number)
         kept = self._history("").best if self.best is not None else None
-        return History(columns, ending, kept)
+        return History(columns, ending, kept, self.step.compiled, self.step.eager)
 
     # --------------------------------------------------------------- weights that are numbers
 
@@ -358,6 +366,7 @@ class _Training:
         self.columns, self.best = kept["columns"], kept["best"]
         self.updates, self.position = kept["updates"], kept["position"]
         self.total, self.rows = kept["total"], kept["rows"]
+        self.step.changes = kept.get("changes", 0)
 
     def _save(self) -> None:
         """Write a checkpoint, if there are to be any, of weights that are numbers."""
@@ -374,6 +383,7 @@ class _Training:
             "position": self.position,
             "total": self.total,
             "rows": self.rows,
+            "changes": self.step.changes,
         }
         checkpoints.write(self.path, self.about, kept)
 

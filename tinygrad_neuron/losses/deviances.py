@@ -12,6 +12,7 @@ from tinygrad_neuron.errors import LossError
 from tinygrad_neuron.graph import Array, plain, to_check
 from tinygrad_neuron.losses.algebra import mul0
 from tinygrad_neuron.losses.mechanism import loss
+from tinygrad_neuron.losses.noted import check
 from tinygrad_neuron.ops import exp, expm1mx, gammaln, log as logarithm, square, where
 
 
@@ -53,6 +54,7 @@ def _above(a: float, d: Array) -> Array:
     return 0.0 if plain(a) == 0.0 else expm1mx(a * d) / a
 
 
+@check
 def _refuse_zeros(zero: Array, power: float) -> None:
     if np.any(to_check(zero)):
         raise LossError(

@@ -15,6 +15,7 @@ import numpy as np
 from tinygrad_neuron.errors import LossError
 from tinygrad_neuron.graph import Array, to_check
 from tinygrad_neuron.losses.compare import Shape, called
+from tinygrad_neuron.losses.noted import check
 
 Draw = Callable[[np.random.Generator, Shape], Any]
 
@@ -181,6 +182,7 @@ LIMITS: dict[str, Limit] = {
 }
 
 
+@check
 def check_entries(loss: str, kind: Kind, given: Array, x: Array, keep: Any, otherwise: str) -> None:
     """Refuse an array for the first entry its kind does not allow, by the name a person gave it.
 
@@ -231,6 +233,7 @@ def _among_all(wrong: Any, keep: Any) -> tuple[int, ...]:
     return (*np.argwhere(keep)[wrong[0]], *wrong[1:])
 
 
+@check
 def check_limit(loss: str, name: str, limit: str, value: Any, default: Any) -> None:
     """Refuse a parameter outside its range, which may be a Value or an array."""
     says, allows = LIMITS[limit]

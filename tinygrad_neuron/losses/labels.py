@@ -15,6 +15,7 @@ from tinygrad_neuron.errors import BroadcastError, LossError
 from tinygrad_neuron.graph import Array, dtype_of, is_traced, only, to_check
 from tinygrad_neuron.losses.algebra import mul0
 from tinygrad_neuron.losses.compare import Shape, called, operand
+from tinygrad_neuron.losses.noted import check
 from tinygrad_neuron.ops import astype, expand_dims, select, sum, where
 from tinygrad_neuron.ops.shape import shape_of
 
@@ -81,6 +82,7 @@ def _misshapen(
     )
 
 
+@check
 def check_labels(
     loss: str, given: Array, labels: Any, count: int, keep: Any, name: str = "target"
 ) -> None:
@@ -101,6 +103,7 @@ def check_labels(
     )
 
 
+@check
 def check_shares(loss: str, given: Array, target: Array, name: str = "target") -> None:
     """Refuse rows that are not distributions: shares from 0 on that add up to 1."""
     data = np.asarray(to_check(target))

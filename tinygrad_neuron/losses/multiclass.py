@@ -13,6 +13,7 @@ from tinygrad_neuron.losses.algebra import xlogy
 from tinygrad_neuron.losses.binary import binary_cross_entropy
 from tinygrad_neuron.losses.labels import is_labels, one_hot, pick
 from tinygrad_neuron.losses.mechanism import loss
+from tinygrad_neuron.losses.noted import check
 from tinygrad_neuron.ops import (
     astype,
     cumsum,
@@ -54,6 +55,7 @@ def cross_entropy(logits: Array, target: Array) -> Array:
     return -pick(log_softmax(logits), target)
 
 
+@check
 def _check_scores(logits: Array) -> None:
     """Refuse a row in which every class is excluded; warn of several that are shares already."""
     if is_foreign(to_check(logits)):

@@ -33,9 +33,20 @@ def minimise(
     whole table at every step and keeps ten gradients. Raises `MissingExtraError` (TN180) where
     SciPy is missing, and `UnsupportedError` (TN131) for complex parameters.
     """
+    return minimise_by(_recorded(loss), parameters, method=method, **settings)
+
+
+def minimise_by(
+    step: Callable[[], float],
+    parameters: Iterable[Value],
+    *,
+    method: Any = "L-BFGS-B",
+    **settings: Any,
+) -> Any:
+    """The same by a function that gives the loss, and adds the gradients to the parameters'."""
     moved = leaves_of(parameters)
     refuse_complex("minimise", moved)
-    measured = _measured(loss, moved)
+    measured = _measured(step, moved)
     found = _scipy_optimize().minimize(
         measured, _joined([p.data for p in moved]), jac=True, method=method, **settings
     )
@@ -56,24 +67,38 @@ def settle(loss: Callable[[], Value], parameters: Iterable[Value]) -> None:
     >>> w.data
     3.0
     """
+    settle_by(_recorded(loss), parameters)
+
+
+def settle_by(step: Callable[[], float], parameters: Iterable[Value]) -> None:
+    """The same by a function that gives the loss, and adds the gradients to the parameters'."""
     moved = leaves_of(parameters)
     refuse_complex("settle", moved)
-    measured, start = _measured(loss, moved), _joined([p.data for p in moved])
+    measured, start = _measured(step, moved), _joined([p.data for p in moved])
     found = _scipy_optimize().root(lambda x: measured(x)[1], start, options={"xtol": 1e-15})
     closer = np.linalg.norm(found.fun) <= np.linalg.norm(measured(start)[1])
     _assign(moved, found.x if closer else start)
 
 
-def _measured(loss: Callable[[], Value], moved: Sequence[Value]) -> Callable[[Array], Any]:
+def _recorded(loss: Callable[[], Value]) -> Callable[[], float]:
+    """What computes a loss and goes back through it."""
+
+    def step() -> float:
+        result = loss()
+        result.backward()
+        return result.item()
+
+    return step
+
+
+def _measured(step: Callable[[], float], moved: Sequence[Value]) -> Callable[[Array], Any]:
     """The loss and its gradient as functions of all parameters in a row."""
 
     def measured(x: Array) -> tuple[float, Array]:
         _assign(moved, x)
         for p in moved:
             p.zero_grad()
-        result = loss()
-        result.backward()
-        return result.item(), _joined([p.gradient for p in moved])
+        return step(), _joined([p.gradient for p in moved])
 
     return measured
 

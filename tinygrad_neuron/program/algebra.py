@@ -87,6 +87,13 @@ def _undone(line: Line, made: Made, kinds: Kinds) -> Iterator[Found]:
         yield before.inputs[0]
 
 
+def _without_sign(line: Line, made: Made, kinds: Kinds) -> Iterator[Found]:
+    """|-x| is |x|."""
+    before = made.get(line.inputs[0])
+    if line.primitive is ops.absolute and before and before.primitive is ops.negative:
+        yield replace(line, inputs=before.inputs)
+
+
 def _as_it_was(line: Line, made: Made, kinds: Kinds) -> Iterator[Found]:
     """Another view that is the same one: axes in their order, the shape that it had."""
     x = line.inputs[0]
@@ -136,4 +143,4 @@ def _of_first_column(line: Line) -> bool:
 
 
 Rule = Callable[[Line, Made, Kinds], Iterator[Found]]
-RULES: Sequence[Rule] = (_nothing, _undone, _as_it_was, _as_vector, _counted)
+RULES: Sequence[Rule] = (_nothing, _undone, _without_sign, _as_it_was, _as_vector, _counted)

@@ -14,7 +14,7 @@ from tinygrad_neuron.literals import expression
 from tinygrad_neuron.program.buffers import KEPT, Buffers
 from tinygrad_neuron.program.lines import Line, Name
 from tinygrad_neuron.program.stages import turns_round
-from tinygrad_neuron.program.ufuncs import STEPS, Kind, applied, is_where, put, typed
+from tinygrad_neuron.program.ufuncs import Kind, applied, is_where, put, typed
 
 # what is never another view of what it was made from
 FRESH = {
@@ -253,17 +253,8 @@ class Body:
 
     def _entries(self, line: Line, kind: Kind, i: int) -> None:
         """A line as calls of universal functions, if it is one; else as it is written."""
-        steps = STEPS.get(line.primitive) if self._real_array(line.inputs[0], line.dtype) else None
-        own: dict[str, ast.expr] = {}
         borrowed: list[tuple[str, Kind]] = []
-        if steps:
-            own["x"] = self.operand(line.inputs[0])
-            for name, said in steps[:-1]:
-                tree = put(ast.parse(said, mode="eval").body, own)
-                own[name] = self._step(tree, own.get(name), borrowed)
-            tree = put(ast.parse(steps[-1][1], mode="eval").body, own)
-        else:
-            tree = self.tree(line)
+        tree = self.tree(line)
         if typed(tree, self.kinds) == kind and (found := applied(tree)):
             function, args = found
             given = [self._nested(arg, borrowed)[0] for arg in args]
@@ -276,17 +267,6 @@ class Body:
         self.name(line.name, kind, called)
         if line.name in self.given:
             self.said.append(f"{self.given[line.name]}[...] = {called}")
-
-    def _step(
-        self, tree: ast.expr, into: ast.expr | None, borrowed: list[tuple[str, Kind]]
-    ) -> ast.expr:
-        """A step of several: into the buffer of what it takes the place of, or into a new one."""
-        found = applied(tree)
-        if into is None or found is None:
-            return ast.Name(self._nested(tree, borrowed)[0], ast.Load())
-        given = [ast.unparse(arg) for arg in found[1]]
-        self.said.append(f"{self._np(found[0].__name__)}({', '.join([*given, ast.unparse(into)])})")
-        return into
 
     def buffers_back(self, borrowed: list[tuple[str, Kind]]) -> None:
         """Buffers of what stood inside of an expression."""

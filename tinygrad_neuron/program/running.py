@@ -20,7 +20,7 @@ import numpy as np
 from tinygrad_neuron.graph import tidy
 from tinygrad_neuron.program.blocks import blocks
 from tinygrad_neuron.program.excuses import without_excuses
-from tinygrad_neuron.program.expansion import expanded
+from tinygrad_neuron.program.expansion import ENTRY_BY_ENTRY, ROW_BY_ROW, expanded
 from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.program import Program
 from tinygrad_neuron.program.text import Text
@@ -30,6 +30,7 @@ LIBRARIES = {
 }  # fmt: skip
 
 
+EVERYTHING = {**ROW_BY_ROW, **ENTRY_BY_ENTRY}
 PATIENCE = 3  # calls that are done twice before the second way is taken at once
 
 Run = Callable[..., Any]
@@ -41,7 +42,7 @@ def runner(program: Program, threads: int | None = None) -> Run:
     It first runs without the zero-cotangent rule, where a nan among the results would tell that it
     was needed, and then with it. What Python's floats refuse (1/0) is done by the primitives.
     """
-    short = without_excuses(expanded(program))
+    short = expanded(without_excuses(program), EVERYTHING)
     careful = None if short.whole is None else _Careful(short.whole, threads)
     return _text_run(short, threads, careful)
 
@@ -57,7 +58,8 @@ class _Careful:
     def __call__(self, *inputs: Any) -> Any:
         self.calls += 1
         if self.run is None:
-            self.run = _text_run(expanded(optimised(self.whole)), self.threads, None)
+            whole = expanded(optimised(self.whole), EVERYTHING)
+            self.run = _text_run(whole, self.threads, None)
         return self.run(*inputs)
 
 

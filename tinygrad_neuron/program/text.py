@@ -160,7 +160,8 @@ class Main(Body):
         shape, dtype = self.text.kind(name)
         if dtype is None or dtype.kind not in "fc" or name in self.checked:
             return
-        called = ast.unparse(self.operand(name))
+        # of a matrix the other way round the matrix: against the grain it takes longer
+        called = ast.unparse(self.operand(self.text.plan.source(name)))
         if shape:
             self.said.append(f"{self.mark}t = {self._np('vdot')}({called}, {called})")
             called = f"{self.mark}t"

@@ -4,10 +4,10 @@ import inspect
 import keyword
 import sys
 from bisect import bisect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -34,6 +34,7 @@ from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.program.excuses import without_idle_excuses
 from tinygrad_neuron.program.lines import Line, Name, Variable, fresh_name, is_array
 from tinygrad_neuron.program.program import Program
+from tinygrad_neuron.program.rewriting import rewritten
 from tinygrad_neuron.value import Value
 
 Function = Callable[..., Any]
@@ -42,7 +43,8 @@ TITLES = {  # of what `transforms` makes of a function
     "gradient": "{}_gradient",
     "jacobian_of": "{}_jacobian",
 }
-ALIASES = {positive, stop_gradient, on_grad}  # the same number: in a program, the same name
+MARKS = frozenset({stop_gradient, on_grad})  # which a gradient alone sees
+ALIASES = frozenset({positive, *MARKS})  # the same number: in a program, the same name
 
 
 class Traced(Value):
@@ -137,12 +139,28 @@ def program_of(f: Function) -> Callable[..., Program]:
 def program_with_leaves(f: Function, examples: tuple[Any, ...]) -> tuple[Program, list[Node]]:
     """The program of a function that may use leaves of its own, and those leaves.
 
-    They are inputs of the program as well, behind the arguments, in the order of the list.
+    They are inputs of the program as well, behind the arguments, in the order of the list. A
+    gradient through it is that of its `whole`, which knows where none passes.
     """
     hidden, once_more = _Hidden(tick()), _Hidden(tick())
     program = _traced_once(f, examples, {}, hidden)
     _same(program, _traced_once(f, examples, {}, once_more))
-    return without_idle_excuses(program), list(hidden.twins)
+    plain = _without_marks(program)
+    short = without_idle_excuses(plain)
+    return short if plain is program else replace(short, whole=program), list(hidden.twins)
+
+
+def _without_marks(program: Program) -> Program:
+    """Without the lines that only a gradient sees."""
+    known: dict[Any, Any] = {}
+    lines = []
+    for old in program.lines:
+        line = old.renamed(known)
+        if line.primitive in MARKS:
+            known[line.name] = line.inputs[0]
+        else:
+            lines.append(line)
+    return rewritten(program, lines, known) if known else program
 
 
 @dataclass
@@ -207,7 +225,7 @@ def _fingerprint(thing: Any) -> Any:
         return [(key, _fingerprint(part)) for key, part in thing.items()]
     if isinstance(thing, list | tuple):
         return [_fingerprint(part) for part in thing]
-    return type(thing), repr(thing)
+    return type(thing), getattr(thing, "__code__", None) or repr(thing)
 
 
 # ------------------------------------------------------------------------------- one run
@@ -235,7 +253,8 @@ def _traced_once(
         leaves_found = hidden.names(f, set(inputs))
         inputs |= leaves_found
         arguments = (*arguments, *map(Name, leaves_found))
-    reader = _Reader(f, since, inputs, arguments, turns, called)
+    aliases = ALIASES - MARKS if hidden else ALIASES
+    reader = _Reader(f, since, inputs, arguments, turns, called, aliases)
     return reader.program(result)
 
 
@@ -325,6 +344,7 @@ class _Reader:
     arguments: tuple[Any, ...]
     turns: list[Turn]
     called: dict[Node, str]
+    aliases: Container[Any] = ALIASES
     taken: set[str] = field(default_factory=set)
     names: dict[Node, Any] = field(default_factory=dict)  # or a plain number
     constants: dict[str, Any] = field(default_factory=dict)
@@ -381,7 +401,7 @@ class _Reader:
                 why="It has forgotten what it was computed from, and would be kept as a number.",
                 hint="v.detach()  for a part that no gradient passes",
             )
-        if node.primitive in ALIASES:
+        if node.primitive in self.aliases:
             self.names[node] = self._operand(node.inputs[0])
             return
         answers = self._answers(node)

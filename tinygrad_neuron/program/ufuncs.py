@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron import ops
-
 Kind = tuple[tuple[int, ...], Any]  # a shape and a dtype
 
 OPERATORS: Mapping[type, np.ufunc] = {
@@ -24,20 +22,6 @@ OPERATORS: Mapping[type, np.ufunc] = {
     ast.NotEq: np.not_equal,
 }
 # the forward of a primitive for real arrays, in steps that can go into buffers; the same bits
-STEPS: Mapping[Any, tuple[tuple[str, str], ...]] = {
-    ops.sech2: (
-        ("c", "np.exp(-2.0 * np.abs(x))"),
-        ("d", "1.0 + c"),
-        ("d", "np.square(d)"),
-        ("c", "c * 4.0"),
-        ("", "c / d"),
-    ),
-    ops.sigmoid: (
-        ("e", "np.exp(np.negative(np.abs(x)))"),
-        ("n", "np.where(np.greater_equal(x, 0.0), 1.0, e)"),
-        ("", "n / (1.0 + e)"),
-    ),
-}
 
 
 def applied(tree: ast.expr) -> tuple[np.ufunc, list[ast.expr]] | None:

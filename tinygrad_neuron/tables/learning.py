@@ -3,7 +3,7 @@
 The mean and spread of a column are those of all rows, also of those that are held back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.fitting import History, fit
-from tinygrad_neuron.fitting.batches import Batch, Rows
+from tinygrad_neuron.fitting.batches import Partitions, Rows
 from tinygrad_neuron.lesson.mistakes import UsageError
 from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.tables.columns import Numbers, learnt
@@ -79,27 +79,37 @@ def train(
         loss=loss, seed=seed,
     )  # fmt: skip
     rows = Rows(model.inputs(sheet), model.targets(sheet), batch_size, seed)
-    held: Batch | None = None
+    return taught(
+        model, rows, _quality, source=sheet.source, count=len(sheet), validation=validation,
+        patience=patience, epochs=epochs, **fitting,
+    )  # fmt: skip
+
+
+def taught(
+    model: TableModel,
+    rows: Rows | Partitions,
+    judge: Callable[[TableModel, Any, Any], dict[str, float]],
+    *,
+    source: str,
+    count: int,
+    validation: float,
+    patience: int | None,
+    **fitting: Any,
+) -> Trained:
+    """A model after it has learnt from `count` rows, of which a share is held back to judge by."""
+    held = None
     if validation:
         rows, held = rows.split(validation)
     history = fit(
-        model, (rows.x, rows.y), loss=model.loss, epochs=epochs, batch_size=batch_size, seed=seed,
+        model, (rows.x, rows.y), loss=model.loss, batch_size=rows.size, seed=rows.seed,
         validation=held, patience=patience if held else None, **fitting,
     )  # fmt: skip
-    source = Path(sheet.source).name
+    name = Path(source).name
     model.learning = {
-        "source": source, "rows": len(sheet), "seed": seed, "history": history.to_dict(),
+        "source": name, "rows": count, "seed": rows.seed, "history": history.to_dict(),
     }  # fmt: skip
-    quality = _quality(model, *(held or (rows.x, rows.y)))
-    return Trained(
-        model,
-        history,
-        source,
-        len(sheet),
-        seed,
-        quality,
-        len(held[1]) if held else 0,
-    )
+    quality = judge(model, *(held or (rows.x, rows.y)))
+    return Trained(model, history, name, count, rows.seed, quality, len(held[1]) if held else 0)
 
 
 def check_columns(

@@ -9,19 +9,17 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from glob import glob
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_neuron.arrays import in_memory
 from tinygrad_neuron.errors import MissingExtraError
-from tinygrad_neuron.fitting import fit
 from tinygrad_neuron.fitting.batches import Partitions
 from tinygrad_neuron.lesson.mistakes import TableError, UsageError
 from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.tables.columns import Categories, Column, Numbers, as_text, learnt
-from tinygrad_neuron.tables.learning import Trained, check_columns
+from tinygrad_neuron.tables.learning import Trained, check_columns, taught
 from tinygrad_neuron.tables.model import TableModel, model_for
 from tinygrad_neuron.tables.sheet import sheet_of
 
@@ -72,20 +70,11 @@ def train_parts(
         [facts.column(name, impute) for name in names], facts.column(target, None),
         hidden=hidden, activation=activation, loss=loss, seed=seed,
     )  # fmt: skip
-    rest = Partitions(*_arrays(files, facts.rows, model), batch_size, seed)
-    held = None
-    if validation:
-        rest, held = rest.split(validation)
-    history = fit(
-        model, (rest.x, rest.y), loss=model.loss, epochs=epochs, batch_size=batch_size, seed=seed,
-        validation=held, patience=patience if held else None, **fitting,
+    rows = Partitions(*_arrays(files, facts.rows, model), batch_size, seed)
+    return taught(
+        model, rows, _quality, source=pattern, count=sum(facts.rows), validation=validation,
+        patience=patience, epochs=epochs, **fitting,
     )  # fmt: skip
-    source, rows = Path(pattern).name, sum(facts.rows)
-    model.learning = {
-        "source": source, "rows": rows, "seed": seed, "history": history.to_dict(),
-    }  # fmt: skip
-    quality = _quality(model, *(held or (rest.x, rest.y)))
-    return Trained(model, history, source, rows, seed, quality, len(held[1]) if held else 0)
 
 
 def _files(pattern: str) -> list[str]:
