@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import math
 import os
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tinygrad_neuron import losses
@@ -32,13 +30,6 @@ def benchmark(name: str) -> Iterator[ModuleType]:
 
 
 @pytest.fixture(scope="module")
-def transforms() -> Iterator[ModuleType]:
-    """Jacobians and Hessians."""
-    with benchmark("transforms") as module:
-        yield module
-
-
-@pytest.fixture(scope="module")
 def scalar() -> Iterator[ModuleType]:
     """Expressions of single numbers."""
     with benchmark("scalar") as module:
@@ -49,20 +40,6 @@ def scalar() -> Iterator[ModuleType]:
 def memory() -> Iterator[ModuleType]:
     """Peak memory."""
     with benchmark("memory") as module:
-        yield module
-
-
-@pytest.fixture(scope="module")
-def eager() -> Iterator[ModuleType]:
-    """Steps on arrays."""
-    with benchmark("eager") as module:
-        yield module
-
-
-@pytest.fixture(scope="module")
-def whole() -> Iterator[ModuleType]:
-    """Everything against everybody."""
-    with benchmark("whole") as module:
         yield module
 
 
@@ -152,17 +129,6 @@ def test_a_round_measures_every_phase_of_every_contender(
     assert all(seconds >= 0 for phases in times.values() for seconds in phases.values())
 
 
-@pytest.mark.parametrize("name", ["jacobian", "hessian", "hvp"])
-def test_jacobians_and_hessians_are_the_formula(
-    transforms: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """Ours is what is written out by hand, and one step of it can be timed."""
-    monkeypatch.setattr("harness.STEPS", 1)
-    monkeypatch.setattr(transforms, "ENTRANTS", {transforms.OURS: transforms.ours})
-    work = workload(transforms, name)
-    assert set(transforms.measure(work, rounds=1)[transforms.OURS]) == {"answer", "together"}
-
-
 @pytest.mark.parametrize("k", [1, 2, 10, 33])
 def test_every_way_through_a_chain_has_k_operations(
     memory: ModuleType, monkeypatch: pytest.MonkeyPatch, k: int
@@ -187,39 +153,6 @@ def test_a_wrong_gradient_is_not_measured(
     monkeypatch.setitem(memory.WAYS, "shorter", lambda k: memory.plain(k - 1))
     with pytest.raises(SystemExit, match="shorter"):
         memory.measure(10, 100)
-
-
-EAGER = {
-    "network": lambda eager: eager.a_network("network", 5, (3, 4, 4, 2)),
-    "elementwise": lambda eager: eager.an_elementwise("elementwise", 6),
-    "neuron": lambda eager: eager.a_neuron("neuron", 4, 2),
-}
-
-
-@pytest.mark.parametrize("name", EAGER)
-def test_a_step_by_hand_is_the_slope_of_the_loss(eager: ModuleType, name: str) -> None:
-    """What everybody is compared with agrees with central differences of the plain loss."""
-    work, h = EAGER[name](eager), 1e-6
-
-    def at(i: int, step: Any) -> float:
-        parameters = [p + step if k == i else p for k, p in enumerate(work.parameters)]
-        return float(work.loss(np, parameters, work.data))
-
-    value, gradients = work.by_hand(work.parameters, work.data)
-    assert value == pytest.approx(at(0, 0.0), rel=1e-12)
-    for i, (p, g) in enumerate(zip(work.parameters, gradients, strict=True)):
-        for k in np.ndindex(p.shape):
-            nudge = np.zeros(p.shape)
-            nudge[k] = h
-            slope = (at(i, nudge) - at(i, -nudge)) / (2 * h)
-            assert g[k] == pytest.approx(slope, rel=1e-6, abs=1e-9)
-
-
-@pytest.mark.parametrize("name", EAGER)
-def test_every_installed_library_takes_the_step_by_hand(eager: ModuleType, name: str) -> None:
-    """Gradients agree to 1e-9, and one step of each can be timed."""
-    times = eager.measure(EAGER[name](eager), rounds=1)
-    assert {eager.BY_HAND, "tinygrad_neuron", "tinygrad_neuron, value_and_grad"} <= set(times)
 
 
 @pytest.fixture(scope="module")
@@ -294,36 +227,7 @@ def test_our_side_of_the_table_is_as_it_was() -> None:
         assert row["apart"] > 1e-6 or row["value"] == pytest.approx(row["theirs"], rel=1e-6)
 
 
-# ---- everything against everybody ----
-
-
-def test_the_expression_by_hand_is_its_slope(whole: ModuleType) -> None:
-    """The chain rule as it is written out, against complex steps, on NumPy and on floats."""
-    at = (0.3, 1.2)
-    value, slopes = whole.expression_by_hand(at, ())
-    for f in (np, math):
-        found = whole.step_by_hand(at, (), f)
-        assert found[0] == pytest.approx(value, rel=1e-14)
-        assert found[1] == pytest.approx(slopes, rel=1e-14)
-
-
-@pytest.mark.parametrize("name", ["scalar", "100 x 2", "Jacobian"])
-def test_ours_compiled_is_a_contender(whole: ModuleType, name: str) -> None:
-    """It enters, agrees, and is timed; the fastest stands first."""
-    title = next(title for title in whole.WORKLOADS if name in title)
-    work = whole.WORKLOADS[title](title)
-    enter = whole.higher if isinstance(work, whole.Higher) else whole.ours_compiled
-    entered = list(whole.agreeing(enter(work), whole.expected_of(work)))
-    assert whole.COMPILED in [one.name for one in entered]
-
-
-def test_a_contender_with_another_gradient_is_left_out(
-    whole: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """And it is said who."""
-    wrong = whole.Contender("wrong", lambda: [1.0, 2.1], {"step": lambda _: None})
-    assert not list(whole.agreeing([wrong], [1.0, 2.0]))
-    assert "wrong gives another gradient" in capsys.readouterr().err
+# ---- trainings by programs ----
 
 
 def test_a_training_that_leads_elsewhere_is_not_timed():

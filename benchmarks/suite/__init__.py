@@ -1,0 +1,1 @@
+"""What `whole.py` measures: workloads declared once, and libraries that enter by one protocol."""
