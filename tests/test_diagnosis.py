@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_neuron as tn
-from tinygrad_neuron import LearningWarning, Value, graph, teaching
+from tinygrad_neuron import LearningWarning, Value, backward, modes, teaching, value
 from tinygrad_neuron.cli import main
 from tinygrad_neuron.commands.why import KINDS, known, told_by
 from tinygrad_neuron.diagnosis.messages import WARNINGS
@@ -356,7 +356,7 @@ def test_outside_nothing_is_told():
         for _ in range(4):
             ((w * 256 - 1492) ** 2).backward()
             w.data -= 0.001 * w.grad
-    assert graph.watching == 0
+    assert not modes.watching
 
 
 def test_outside_nobody_is_asked(monkeypatch):
@@ -365,7 +365,8 @@ def test_outside_nobody_is_asked(monkeypatch):
     def asked():
         raise AssertionError("somebody asked")
 
-    monkeypatch.setattr(graph, "watcher", asked)
+    for module in (backward, value):
+        monkeypatch.setattr(module, "watcher", asked)
     w = Value(3.0)
     (w * w).backward()
     assert (w > 2.0) and w.grad == 6.0
@@ -431,7 +432,7 @@ def test_what_was_switched_on_is_switched_off_after_an_error():
     """Also when a script fails inside."""
     with pytest.raises(ZeroDivisionError), teaching():
         raise ZeroDivisionError
-    assert graph.watching == graph.pauses == 0
+    assert not modes.watching and not modes.pauses
 
 
 def test_the_first_inf_is_an_error_with_its_line():

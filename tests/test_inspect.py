@@ -133,7 +133,7 @@ def test_places_change_no_number(x):
     with places(), places():
         inside = run()
     assert inside == run() == outside
-    assert tn.graph.pauses == tn.graph.placing == 0
+    assert not tn.modes.pauses and not tn.modes.placing
 
 
 def test_places_and_no_grad():
@@ -160,7 +160,7 @@ def test_places_in_threads():
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
-    assert tn.graph.pauses == tn.graph.placing == 0
+    assert not tn.modes.pauses and not tn.modes.placing
 
 
 # ------------------------------------------------------------------------------ forward

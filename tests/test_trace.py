@@ -147,7 +147,7 @@ def test_upstream_times_local_is_what_is_added(graph):
 def test_formulas_compute_what_the_engine_computed(graph):
     """The formula of each slope, computed in the numbers of the trace, is its number."""
     trace = trace_of(graph[0])
-    scope = {name: getattr(ops, name) for name in vars(ops) if not name.startswith("_")}
+    scope = {name: getattr(ops, name) for name in dir(ops) if not name.startswith("_")}
     for node in trace["nodes"]:
         x = node["value"]
         x = np.reshape(x["entries"], node["shape"]) if isinstance(x, dict) else x

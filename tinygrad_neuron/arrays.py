@@ -6,8 +6,6 @@ each library does its own way, and they stand here: how a primitive runs on it, 
 and how its numbers come into memory.
 """
 
-import copy
-import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,7 +17,14 @@ from tinygrad_neuron.errors import UnsupportedError
 NATIVE: list[type] = [np.ndarray, np.generic]  # the protocols' own; `graph` adds its nodes
 
 _foreign: dict[type, bool] = {}
-_guard = threading.RLock()  # Python's filters for warnings belong to all threads
+_locks: dict[str, Any] = {}
+
+
+def _guard() -> Any:
+    """The one lock of Python's filters for warnings, which belong to all threads."""
+    from threading import RLock
+
+    return _locks.setdefault("warnings", RLock())
 
 
 class CannotError(NotImplementedError):
@@ -51,6 +56,8 @@ def is_lazy(x: Any) -> bool:
 
 def copied(x: Any) -> Any:
     """A copy, which what is written into the original does not reach; of a plan, the plan's."""
+    import copy
+
     return copy.copy(x) if is_lazy(x) else x.copy()
 
 
@@ -68,7 +75,7 @@ def _computed(xs: list[Any]) -> Sequence[Any]:
         return xs
     import dask
 
-    with _guard, warnings.catch_warnings():  # inf and nan are judged by what is done with them
+    with _guard(), warnings.catch_warnings():  # inf and nan are judged by what is done with them
         warnings.simplefilter("ignore", RuntimeWarning)
         return dask.compute(*xs)
 
@@ -98,7 +105,7 @@ def forward(function: Any, raw: Sequence[Any], settings: Mapping[str, Any]) -> A
 def spoken(name: str, x: Any, compute: Callable[[], Any]) -> Any:
     """What a computation by the protocols gives; refused by name where the library cannot do it."""
     try:
-        with _guard, warnings.catch_warnings():
+        with _guard(), warnings.catch_warnings():
             # Dask's word for "I shall load it all into memory, and ask NumPy"
             warnings.simplefilter("error", FutureWarning)
             return compute()

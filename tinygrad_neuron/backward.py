@@ -39,6 +39,7 @@ from tinygrad_neuron.graph import (
     tidy,
     unchanged,
 )
+from tinygrad_neuron.modes import watcher, watching
 from tinygrad_neuron.ops import astype, conj, isnan, real, sum_to, where
 from tinygrad_neuron.ops.shape import shape_of
 
@@ -308,8 +309,8 @@ def backward(result: Node, seed: Array = None) -> None:
     On leaves gradients add up from call to call, until `zero_grad`; on the nodes between they are
     those of this call. The seed is what the result itself is owed: 1 for a single number.
     """
-    if graph.watching and graph.watcher() is not None:
-        graph.watcher().backward(result, seed, leave_gradients)
+    if watching and watcher() is not None:
+        watcher().backward(result, seed, leave_gradients)
     else:
         leave_gradients(result, seed)
 

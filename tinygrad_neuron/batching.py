@@ -152,6 +152,8 @@ def _elementwise(call: Call, raw: Raw, moving: Moving, settings: Settings) -> Ar
 
 
 def _rule_of(function: Primitive) -> Rule:
+    if function.from_the_end:
+        return _as_it_is
     return _elementwise if function.elementwise else RULES.get(function, _one_by_one)
 
 
@@ -310,9 +312,6 @@ RULES: dict[Primitive, Rule] = {
     ops.scatter: _indexed,
     ops.sum_to: _sum_to,
     ops.broadcast_to: _broadcast_to,
-    ops.fourier: _as_it_is,
-    ops.half_spectrum: _as_it_is,
-    ops.from_half: _as_it_is,
     ops.sum: _having("axis", _axis),
     ops.mean: _having("axis", _axis),
     ops.max: _having("axis", _axis),

@@ -16,7 +16,8 @@ import numpy as np
 from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.containers import leaves, mapped
 from tinygrad_neuron.errors import RecomputedError, UnsupportedError, file_and_line, name_of, short
-from tinygrad_neuron.graph import Array, Node, kept, paused, primitive, tick
+from tinygrad_neuron.graph import Array, Node, kept, primitive, tick
+from tinygrad_neuron.modes import paused
 
 Function = Callable[..., Any]
 

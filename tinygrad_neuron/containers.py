@@ -5,7 +5,6 @@ you like. Anything else is a leaf.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
@@ -23,8 +22,15 @@ def parts(nested: Any) -> Mapping[Any, Any] | None:
     if isinstance(nested, (list, tuple)):
         return dict(enumerate(nested))
     if hasattr(type(nested), "__dataclass_fields__"):
-        return {field.name: getattr(nested, field.name) for field in fields(nested)}
+        return {field.name: getattr(nested, field.name) for field in _fields(nested)}
     return None
+
+
+def _fields(record: Any) -> Any:
+    """The fields of an instance of a dataclass; if there is none, nobody waits for the import."""
+    from dataclasses import fields
+
+    return fields(record)
 
 
 def leaves(nested: Any) -> Iterator[Any]:
@@ -110,8 +116,8 @@ def _record(nested: Any, held: dict[str, Any]) -> Any:
 
 def _refuse_derived(record: Any) -> None:
     """Raise if an instance of a dataclass holds more than what its constructor was given."""
-    kind, given = type(record), {field.name for field in fields(record) if field.init}
-    held = {field.name for field in fields(record)} | getattr(record, "__dict__", {}).keys()
+    kind, given = type(record), {field.name for field in _fields(record) if field.init}
+    held = {field.name for field in _fields(record)} | getattr(record, "__dict__", {}).keys()
     more = sorted(x for x in held - given if not isinstance(getattr(kind, x, 0), cached_property))
     if more:
         raise UnsupportedError(

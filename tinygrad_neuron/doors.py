@@ -5,11 +5,11 @@ knows that older results are out of date; a gradient that is used before there i
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron import ops
 from tinygrad_neuron.errors import (
     GradientNotComputedError,
     ImmutableError,
@@ -72,16 +72,14 @@ class Data(np.ndarray[Any, Any]):
         return view
 
 
-@dataclass(frozen=True)
 class Missing:
     """An attribute of NumPy's arrays that a Value does not have: it says what to type instead.
 
     A `__getattr__` would say it as well, and make every other attribute of a Value slower to read.
     """
 
-    name: str
-    instead: str
-    why: str
+    def __init__(self, name: str, instead: str, why: str) -> None:
+        self.name, self.instead, self.why = name, instead, why
 
     def __get__(self, value: object, owner: type) -> "Missing":
         if value is None:
@@ -92,6 +90,21 @@ class Missing:
             hint=re.sub(r"\bv\b", name_of(value, "v"), self.instead),
             name=self.name,
         )
+
+
+class Method:
+    """An operation as a method, found when it is asked for: what is rare is not imported before."""
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.owner, self.name = owner, name
+
+    def __get__(self, value: object, owner: type) -> Any:
+        function = getattr(ops, self.operation)
+        setattr(self.owner, self.name, function)  # the next time it is there
+        return function.__get__(value, owner)
 
 
 WRITES = "It would change the Value, and results that were computed from it need it as it was."

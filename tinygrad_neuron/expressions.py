@@ -44,7 +44,7 @@ def _public(module: Any) -> dict[str, Callable[..., Any]]:
     """The functions of a module of this package by name: no classes, nothing imported from afar."""
     return {
         name: thing
-        for name, thing in vars(module).items()
+        for name, thing in ((name, getattr(module, name)) for name in dir(module))
         if callable(thing)
         and not isinstance(thing, type)
         and not name.startswith("_")

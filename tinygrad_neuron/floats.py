@@ -13,6 +13,7 @@ import numpy as np
 from tinygrad_neuron import graph
 from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.graph import MANY, Array, Node, Primitive, new, tick, unchanged
+from tinygrad_neuron.modes import pauses
 
 # ---------------------------------------------------------------------------------- recording
 
@@ -29,11 +30,7 @@ def unary_method(function: Primitive) -> Callable[[Any], Any]:
 
     def method(self: Node) -> Any:
         a = self._data
-        if (
-            type(a) is not float
-            or graph.pauses
-            or (self._b is MANY and self.primitive and self.constant)
-        ):
+        if type(a) is not float or pauses or (self._b is MANY and self.primitive and self.constant):
             return function(self)
         try:
             data = compute(a)
@@ -65,7 +62,7 @@ def binary_method(function: Primitive) -> Callable[[Any, Any], Any]:
             b = other
         else:
             b = other = float(other) if type(other) in EXACT else other
-        if type(a) is not float or type(b) is not float or graph.pauses:
+        if type(a) is not float or type(b) is not float or pauses:
             return _deferring(function, self, other)
         if self._b is MANY and self.primitive and self.constant:
             return function(self, other)
@@ -93,7 +90,7 @@ def reflected_method(function: Primitive) -> Callable[[Any, Any], Any]:
     def method(self: Node, other: Array) -> Any:
         b = self._data
         a = float(other) if type(other) in EXACT else other
-        if type(a) is not float or type(b) is not float or graph.pauses:
+        if type(a) is not float or type(b) is not float or pauses:
             return _deferring(function, other, self)
         if self._b is MANY and self.primitive and self.constant:
             return function(other, self)

@@ -12,18 +12,15 @@ import functools
 import inspect
 import itertools
 import math
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from tinygrad_neuron import arrays
 from tinygrad_neuron.arrays import is_foreign
-from tinygrad_neuron.errors import RuleError, UnsupportedError, caller, place, short
+from tinygrad_neuron.errors import RuleError, UnsupportedError, short
+from tinygrad_neuron.modes import Placed, paused_now, pauses, placing, stand_in_now
 
 # A number, an array or a Node: a rule cannot tell which it was given, and that is the point.
 Array = Any
@@ -228,6 +225,13 @@ def tidy(data: Array) -> Array:
     return complex(data) if type(data) is np.complex128 else data
 
 
+def look_at(node: Node) -> None:
+    """Somebody looks at its number, or changes it: refused by what stands in for it, if any."""
+    stand_in = stand_in_now()
+    if stand_in is not None:
+        only(stand_in(node))
+
+
 def history(*results: Node) -> list[Node]:
     """Every node the results were computed from, oldest first."""
     known = set(results)
@@ -286,156 +290,12 @@ def from_rows(rows: list[tuple[Any, ...]]) -> Node:
     return nodes[-1]
 
 
-# ------------------------------------------------------------------------------ not recording
-
-pauses = 0  # how many blocks of these are open anywhere: while none is, nobody asks further
-placing = 0  # how many of them are `places`
-_pauses_lock = threading.Lock()
-_paused: ContextVar[bool] = ContextVar("paused", default=False)
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """A block in which results forget what made them, so that long loops hold no memory.
-
-    >>> from tinygrad_neuron import Value, no_grad
-    >>> w = Value(3.0)
-    >>> with no_grad():
-    ...     y = w * w
-    >>> y.inputs
-    ()
-
-    Only this thread and context stop recording; blocks nest.
-    """
-    global pauses
-    token = _paused.set(True)
-    with _pauses_lock:
-        pauses += 1
-    try:
-        yield
-    finally:
-        with _pauses_lock:
-            pauses -= 1
-        _paused.reset(token)
-
-
-@contextmanager
-def recording() -> Iterator[None]:
-    """A block that records, also inside `no_grad`: a gradient is asked for, so there is a graph."""
-    token = _paused.set(False)
-    try:
-        yield
-    finally:
-        _paused.reset(token)
-
-
-def paused() -> bool:
-    """Whether results made here and now forget what made them."""
-    return bool(pauses) and _paused.get()
-
-
-class Placed(dict[str, Any]):
-    """The settings of a node made inside `places`, which know as well the line that made it."""
-
-    __slots__ = ("place",)
-
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        super().__init__(settings)
-        self.place = place(caller())
-
-    def __bool__(self) -> bool:  # a node keeps its settings if there are any
-        return True
-
-
-@contextmanager
-def places() -> Iterator[None]:
-    """A block whose results remember the line of code that made them, for who explains them.
-
-    >>> from tinygrad_neuron import Value, places
-    >>> w = Value(3.0)
-    >>> with places():
-    ...     y = w * w
-    >>> y.place.endswith("y = w * w")
-    True
-
-    Looking for the line makes recording slow inside the block, and nothing slower outside.
-    """
-    global pauses, placing
-    with _pauses_lock:
-        pauses, placing = pauses + 1, placing + 1
-    try:
-        yield
-    finally:
-        with _pauses_lock:
-            pauses, placing = pauses - 1, placing - 1
-
-
-_stand_in: ContextVar[Callable[[Any], Any] | None] = ContextVar("stand_in", default=None)
-
-
-@contextmanager
-def standing_in(stand_in: Callable[[Any], Any]) -> Iterator[None]:
-    """A block in which every input of a primitive is replaced by what stands in for it.
-
-    In a trace that is how the number of a leaf that nobody handed in is kept out of it.
-    """
-    global pauses
-    token = _stand_in.set(stand_in)
-    with _pauses_lock:
-        pauses += 1
-    try:
-        yield
-    finally:
-        with _pauses_lock:
-            pauses -= 1
-        _stand_in.reset(token)
-
-
-def look_at(node: "Node") -> None:
-    """Somebody looks at its number, or changes it: refused by what stands in for it, if any."""
-    stand_in = _stand_in.get()
-    if stand_in is not None:
-        only(stand_in(node))
-
-
-def has_stand_ins() -> bool:
-    """Whether here and now others stand in for leaves."""
-    return bool(pauses) and _stand_in.get() is not None
-
-
-# ---------------------------------------------------------------------------------- being watched
-
-watching = 0  # how many blocks are open anywhere whose backward passes somebody looks at
-_watcher: ContextVar[Any] = ContextVar("watcher", default=None)
-
-
-@contextmanager
-def watched(watcher: Any) -> Iterator[None]:
-    """A block whose `backward()` is done by `watcher.backward`, in this thread and context."""
-    global watching
-    token = _watcher.set(watcher)
-    with _pauses_lock:
-        watching += 1
-    try:
-        yield
-    finally:
-        with _pauses_lock:
-            watching -= 1
-        _watcher.reset(token)
-
-
-def watcher() -> Any:
-    """Who looks at backward passes here and now, or None."""
-    return _watcher.get() if watching else None
-
-
 # -------------------------------------------------------------------------------- primitives
 
 arrays.NATIVE.append(Node)
 
 
-@dataclass(frozen=True)
-class Domain:
+class Domain(NamedTuple):
     """Where an input may lie, and where the function has a corner there.
 
     `low` and `high` are open bounds; `kinks` the points without a single slope.
@@ -481,6 +341,7 @@ class Primitive:
         *,
         elementwise: bool = False,
         broadcasts: bool = False,
+        from_the_end: bool = False,
         steep: bool = True,
         holomorphic: bool | None = None,
         scalar: Any = None,
@@ -494,6 +355,7 @@ class Primitive:
         self.forward, self.rules = forward, rules
         self.elementwise = elementwise
         self.broadcasts = broadcasts or elementwise  # the sweep adds up what was stretched
+        self.from_the_end = from_the_end  # settings count axes from the last one
         self.steep = steep  # may a slope be inf or nan? Then the zero-cotangent rule looks after it
         # True: a rule with the complex derivative, which the sweep conjugates; False: a rule that
         # says itself what a complex input is owed; None: a rule for real numbers only
@@ -545,7 +407,7 @@ class Primitive:
         bare = self.short and len(inputs) == self.arity and not settings
         if bare and type(inputs[0]) is type(inputs[-1]) is float:  # a rule at work on floats
             return self._of_floats(inputs)
-        if pauses and (stand_in := _stand_in.get()) is not None:
+        if pauses and (stand_in := stand_in_now()) is not None:
             inputs = tuple(map(stand_in, inputs))
         if len(inputs) != self.arity and not self.variadic:
             inputs = self._positional(inputs, settings)
@@ -589,7 +451,7 @@ class Primitive:
         if not moves:
             return kind.made(data, self)
         if pauses:
-            if _paused.get():
+            if paused_now():
                 return kind.made(data, self)
             if placing:
                 settings = Placed(settings)

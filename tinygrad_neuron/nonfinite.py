@@ -13,7 +13,8 @@ from tinygrad_neuron.backward import shares_of, sweep
 from tinygrad_neuron.checkpointing import checkpointed, reopened
 from tinygrad_neuron.containers import mapped
 from tinygrad_neuron.errors import ChangedDataError, LeftGraphError, name_of
-from tinygrad_neuron.graph import Array, Node, Primitive, dtype_of, places, plain, recording, tidy
+from tinygrad_neuron.graph import Array, Node, Primitive, dtype_of, plain, tidy
+from tinygrad_neuron.modes import places, recording
 from tinygrad_neuron.value import Value
 
 # why it is so, and what to type instead

@@ -4,32 +4,20 @@
 here. A function without an answer is refused by name: it would return a number with no path back.
 """
 
-import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from types import ModuleType
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 import numpy as np
 
-from tinygrad_neuron import fft, linalg, ops
+from tinygrad_neuron import ops
 from tinygrad_neuron.errors import UnsupportedError
 from tinygrad_neuron.graph import Primitive
-from tinygrad_neuron.ops.folds import fold, folds
 from tinygrad_neuron.ops.shape import ndim_of
-from tinygrad_neuron.ops.steps import answering
 
 Function = Callable[..., Any]
-
-
-def _named_alike(ours: ModuleType, theirs: Any) -> dict[Function, Function]:
-    """Our functions that have a name of NumPy's: each answers for the function of that name."""
-    return {
-        getattr(theirs, name): function
-        for name, function in vars(ours).items()
-        if callable(function) and callable(getattr(theirs, name, None))
-    }
 
 
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
@@ -52,17 +40,18 @@ QUESTIONS = (
 )
 """What NumPy itself answers about the plain numbers: places, kinds, texts."""
 
-FROM_NUMPY: dict[Function, Function] = {
-    **{name: function for function in ops.PRIMITIVES for name in function.numpy},
-    **{getattr(np, name): answering(getattr(np, name)) for name in QUESTIONS},
-    **_named_alike(ops, np),
-    **_named_alike(linalg, np.linalg),
-    **_named_alike(fft, np.fft),
-    # those of another name, or of another meaning under the same name
-    np.degrees: ops.rad2deg,
-    np.radians: ops.deg2rad,
-    np.select: ops.select_first,
-    np.take: ops.take_entries,
+HOMES = {"numpy": "ops", "numpy.linalg": "linalg", "numpy.fft": "fft"}
+"""Where what has a name of NumPy's is found here: each answers for the function of that name."""
+
+RENAMED: dict[Function, str] = {
+    np.degrees: "rad2deg",
+    np.radians: "deg2rad",
+    np.select: "select_first",
+    np.take: "take_entries",
+}
+"""Those that have another name in `ops`, or whose name means something else there."""
+
+OWN: dict[Function, Function] = {
     np.where: _where,
     np.shape: lambda a: a.shape,
     np.ndim: lambda a: a.ndim,
@@ -70,34 +59,81 @@ FROM_NUMPY: dict[Function, Function] = {
 }
 
 
+@cache
+def answer(function: Function) -> Function | None:
+    """Our function that answers for one of NumPy's, if there is one.
+
+    It is looked for when it is asked for, and by its name: a table of all would import all.
+    """
+    if function in OWN:
+        return OWN[function]
+    if function in RENAMED:
+        return cast(Function, getattr(ops, RENAMED[function]))
+    found = _named_alike(function) or _question(function)
+    return found or next((p for p in ops.PRIMITIVES if function in p.numpy), None)
+
+
+def _named_alike(function: Function) -> Function | None:
+    home = getattr(function, "__module__", "numpy")  # ufuncs have none
+    if home not in HOMES or not _is_from(home, function):
+        return None
+    return getattr(_ours(HOMES[home]), function.__name__, None)
+
+
+def _question(function: Function) -> Function | None:
+    if function.__name__ not in QUESTIONS or not _is_from("numpy", function):
+        return None
+    return cast(Function, _ours("ops.steps").answering(function))
+
+
+def _is_from(home: str, function: Function) -> bool:
+    """Whether it is NumPy's own: functions of other libraries may have its names."""
+    return getattr(import_module(home), function.__name__, None) is function
+
+
+def _ours(module: str) -> Any:
+    """A module of this package that is not imported before it is needed."""
+    return import_module(f"tinygrad_neuron.{module}")
+
+
+def answered() -> Iterator[Function]:
+    """Every function of NumPy's that has an answer."""
+    for home in map(import_module, HOMES):
+        public = [f for name, f in vars(home).items() if not name.startswith("_")]
+        yield from (f for f in public if hasattr(f, "__name__") and answer(f))
+
+
 def call_function(function: Function, args: Any, settings: Any) -> Any:
     """`np.sum(v, axis=0)`: the answer of our function of that name."""
-    if function not in FROM_NUMPY:
+    ours = answer(function)
+    if ours is None:
         raise _unsupported(_numpy_name(function))
     if settings:
-        args, settings = _in_place(function, args, settings)
+        args, settings = _in_place(function, ours, args, settings)
     try:
-        return FROM_NUMPY[function](*args, **settings)
+        return ours(*args, **settings)
     except UnsupportedError:
         raise
     except TypeError:
-        _check_signature(function, args, settings)
+        _check_signature(function, ours, args, settings)
         raise
 
 
-def _in_place(function: Function, args: Any, settings: Mapping[str, Any]) -> tuple[Any, Any]:
+def _in_place(
+    function: Function, ours: Function, args: Any, settings: Mapping[str, Any]
+) -> tuple[Any, Any]:
     """The arguments, where arrays that NumPy's own keywords name (`a=v`) stand by position.
 
     What NumPy would do anyway (`casting="same_kind"`) need not be known here.
     """
-    ours, defaults = _keywords(FROM_NUMPY[function]), _defaults(function)
+    taken, defaults = _keywords(ours), _defaults(function)
     args, settings = list(args), dict(settings)
     for name in list(defaults)[len(args) :]:
-        if name not in settings or name in ours or defaults[name] is not ARRAY:
+        if name not in settings or name in taken or defaults[name] is not ARRAY:
             break
         args.append(settings.pop(name))
-    known = {k: x for k, x in settings.items() if k in ours or not _same(x, defaults.get(k, ARRAY))}
-    return args, known
+    usual = {k for k, x in settings.items() if k not in taken and _same(x, defaults.get(k, ARRAY))}
+    return args, {k: x for k, x in settings.items() if k not in usual}
 
 
 ARRAY = inspect.Parameter.empty
@@ -125,11 +161,11 @@ def _keywords(function: Function) -> frozenset[str]:
     return frozenset(names[function.arity :] if isinstance(function, Primitive) else names)
 
 
-def _check_signature(function: Function, args: Any, settings: Any) -> None:
+def _check_signature(function: Function, ours: Function, args: Any, settings: Any) -> None:
     """Raise by name if the function was called with what our own does not take."""
-    if isinstance(FROM_NUMPY[function], Primitive):
+    if isinstance(ours, Primitive):
         return  # it has looked itself
-    takes = inspect.signature(FROM_NUMPY[function])
+    takes = inspect.signature(ours)
     try:
         takes.bind(*args, **settings)
     except TypeError as error:
@@ -149,11 +185,11 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, settings: Any) -> Any:
             why="The array holds plain numbers: the gradient would stop here.",
             hint="a = a + v   instead of   a += v",
         )
-    if ufunc in FROM_NUMPY and folds(ufunc, method):
-        return fold(ufunc, method, FROM_NUMPY[ufunc], *inputs, **settings)
-    if ufunc not in FROM_NUMPY or not (method == "__call__" or _pairs(ufunc, method)):
+    function = answer(ufunc)
+    if function is not None and method != "__call__" and _ours("ops.folds").folds(ufunc, method):
+        return _ours("ops.folds").fold(ufunc, method, function, *inputs, **settings)
+    if function is None or not (method == "__call__" or _pairs(ufunc, method)):
         raise _unsupported(name)
-    function = FROM_NUMPY[ufunc]
     if not isinstance(function, Primitive) and not settings.keys() <= _keywords(function):
         raise _no_keyword(name, settings)
     return function(*(_outer(*inputs) if method == "outer" else inputs), **settings)
@@ -211,6 +247,8 @@ def _unsupported(what: str) -> UnsupportedError:
             hint="v.at[index].set(x), .add(x), .multiply(x), .max(x), .min(x) make changed copies",
             function=what,
         )
+    import difflib
+
     near = difflib.get_close_matches(what, _known(), n=3, cutoff=0.7)
     return UnsupportedError(
         f"{what} has no derivative rule here.",
@@ -237,4 +275,4 @@ def _instead_of(name: str) -> str | None:
 
 def _known() -> list[str]:
     """The names of all that is answered for."""
-    return sorted({_numpy_name(function) for function in FROM_NUMPY})
+    return sorted(set(map(_numpy_name, answered())))

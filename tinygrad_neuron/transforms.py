@@ -28,18 +28,9 @@ from tinygrad_neuron.errors import (
     short,
 )
 from tinygrad_neuron.floats import NUMBERS, sweep_floats
-from tinygrad_neuron.graph import (
-    Array,
-    Node,
-    history,
-    is_complex,
-    no_grad,
-    paused,
-    recording,
-    tick,
-    tidy,
-)
+from tinygrad_neuron.graph import Array, Node, history, is_complex, tick, tidy
 from tinygrad_neuron.hooks import OnlyBackwardError, forward
+from tinygrad_neuron.modes import no_grad, paused, recording
 from tinygrad_neuron.ops import (
     conj,
     conjugate,

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron import arrays, graph, ops
+from tinygrad_neuron import arrays, ops
 from tinygrad_neuron.arrays import is_foreign
 from tinygrad_neuron.backward import backward
-from tinygrad_neuron.doors import ONLY_ARRAYS, Data, NotComputed
+from tinygrad_neuron.doors import ONLY_ARRAYS, Data, Method, NotComputed
 from tinygrad_neuron.errors import (
     GradientShapeError,
     ImmutableError,
@@ -36,6 +36,7 @@ from tinygrad_neuron.graph import (
     history,
     is_complex,
     leaves_behind,
+    look_at,
     only,
     plain,
     tick,
@@ -43,6 +44,7 @@ from tinygrad_neuron.graph import (
     to_rows,
 )
 from tinygrad_neuron.hooks import Look, on_grad
+from tinygrad_neuron.modes import pauses, watcher, watching
 from tinygrad_neuron.numpy_functions import call_function, call_ufunc
 from tinygrad_neuron.ops.indexing import At, plain_index
 from tinygrad_neuron.showing import view
@@ -102,8 +104,8 @@ class Value(Node):
         On a leaf, `w.data = x`, `w.data -= x` and `w.data[i] = x` give it new numbers, in its own
         shape and dtype; results made from the old ones then refuse `backward()` (TN106).
         """
-        if graph.pauses:
-            graph.look_at(self)
+        if pauses:
+            look_at(self)
         data = self._data
         if not isinstance(data, np.ndarray):
             return arrays.copied(data) if is_foreign(data) else data
@@ -114,8 +116,8 @@ class Value(Node):
 
     @data.setter
     def data(self, new: Any) -> None:
-        if graph.pauses:
-            graph.look_at(self)
+        if pauses:
+            look_at(self)
         if self.primitive is not None:
             raise ImmutableError(
                 f"{name_of(self)} is the result of {self.primitive.name}; only leaves take data.",
@@ -182,8 +184,8 @@ class Value(Node):
 
     def zero_grad(self) -> None:
         """Set the gradient to zero, so that the next `backward()` starts afresh."""
-        if graph.pauses:
-            graph.look_at(self)
+        if pauses:
+            look_at(self)
         self._grad = 0.0 if type(self._data) is float else self._full(0.0)
 
     def _full(self, number: Array) -> Array:
@@ -252,8 +254,8 @@ class Value(Node):
 
     def _number(self) -> Array:
         """The data in memory: what is still to be computed is computed for it."""
-        if graph.pauses:
-            graph.look_at(self)
+        if pauses:
+            look_at(self)
         return arrays.in_memory([self._data])[0]
 
     def detach(self) -> "Value":
@@ -458,17 +460,17 @@ class Value(Node):
         return At(self)
 
     conj = conjugate = unary_method(ops.conjugate)
-    argpartition = ops.argpartition
-    argsort = ops.argsort
-    copy = ops.copy
-    diagonal = ops.diagonal
-    flatten = ops.ravel
-    nonzero = ops.nonzero
-    ravel = ops.ravel
-    repeat = ops.repeat
-    swapaxes = ops.swapaxes
-    take = ops.take_entries
-    trace = ops.trace
+    argpartition = Method("argpartition")
+    argsort = Method("argsort")
+    copy = Method("copy")
+    diagonal = Method("diagonal")
+    flatten = Method("ravel")
+    nonzero = Method("nonzero")
+    ravel = Method("ravel")
+    repeat = Method("repeat")
+    swapaxes = Method("swapaxes")
+    take = Method("take_entries")
+    trace = Method("trace")
 
     def compress(self, condition: Any, axis: Any = None) -> "Value":
         """The entries along an axis, or of all, where the condition holds."""
@@ -524,8 +526,8 @@ class Value(Node):
                 f"Whether {name} is true is {self.size} questions: it has shape {self.shape}.",
                 hint=f"({name} > 0).all()   or   ({name} > 0).any()   or   where({name} > 0, a, b)",
             )
-        if graph.watching and graph.watcher() is not None:
-            graph.watcher().asked(self)
+        if watching and watcher() is not None:
+            watcher().asked(self)
         return bool(self._number())
 
     def _leaving(self, how: str) -> Array:

@@ -34,11 +34,10 @@ from tinygrad_neuron.graph import (
     dtype_of,
     history,
     is_complex,
-    places,
     plain,
-    recording,
     to_check,
 )
+from tinygrad_neuron.modes import places, recording
 from tinygrad_neuron.ops import stop_gradient
 from tinygrad_neuron.value import Value
 

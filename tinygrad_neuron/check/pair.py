@@ -13,7 +13,8 @@ import numpy as np
 from tinygrad_neuron.backward import sweep
 from tinygrad_neuron.containers import alongside, leaves, parts, rebuilt
 from tinygrad_neuron.errors import CheckInputError
-from tinygrad_neuron.graph import Array, Node, dtype_of, is_complex, no_grad, plain, recording, tidy
+from tinygrad_neuron.graph import Array, Node, dtype_of, is_complex, plain, tidy
+from tinygrad_neuron.modes import no_grad, recording
 from tinygrad_neuron.ops import conj, real, sum as total_of
 from tinygrad_neuron.transforms import grad
 from tinygrad_neuron.value import Value

@@ -15,7 +15,8 @@ from tinygrad_neuron.diagnosis import parts, steps
 from tinygrad_neuron.diagnosis.looks import Look, Step, made_by
 from tinygrad_neuron.diagnosis.messages import BranchWarning, LearningWarning
 from tinygrad_neuron.errors import NotFiniteError, caller, name_of, place
-from tinygrad_neuron.graph import Array, Node, leaves_behind, places, watched
+from tinygrad_neuron.graph import Array, Node, leaves_behind
+from tinygrad_neuron.modes import places, watched
 from tinygrad_neuron.nonfinite import explain_nonfinite
 
 RUNS = 8  # descents at the same time; of the oldest nothing more is known

@@ -16,8 +16,9 @@ from tinygrad_neuron.errors import MissingExtraError
 from tinygrad_neuron.fitting import History, fit
 from tinygrad_neuron.fitting.loop import OPTIMISERS
 from tinygrad_neuron.fitting.stepping import Stepping
-from tinygrad_neuron.graph import Array, no_grad, plain
+from tinygrad_neuron.graph import Array, plain
 from tinygrad_neuron.losses.mechanism import Loss
+from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.nn import MLP, Module
 from tinygrad_neuron.optim.minimising import minimise_by, settle_by
 from tinygrad_neuron.value import Value

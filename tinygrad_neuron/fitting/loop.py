@@ -30,7 +30,8 @@ from tinygrad_neuron.fitting.batches import (
 from tinygrad_neuron.fitting.history import History
 from tinygrad_neuron.fitting.interrupt import Interrupt
 from tinygrad_neuron.fitting.stepping import Stepping
-from tinygrad_neuron.graph import any_foreign, no_grad
+from tinygrad_neuron.graph import any_foreign
+from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.nn import Module, training
 from tinygrad_neuron.nonfinite import Explanation, explain_nonfinite
 from tinygrad_neuron.optim import Optimiser

@@ -19,19 +19,10 @@ import numpy as np
 from tinygrad_neuron.checkpointing import checkpointed
 from tinygrad_neuron.errors import LossError
 from tinygrad_neuron.fitting.reach import Heard, Reach, Unknown
-from tinygrad_neuron.graph import (
-    Node,
-    any_foreign,
-    dtype_of,
-    has_stand_ins,
-    history,
-    is_traced,
-    paused,
-    tick,
-    watcher,
-)
+from tinygrad_neuron.graph import Node, any_foreign, dtype_of, history, is_traced, tick
 from tinygrad_neuron.hooks import on_grad
 from tinygrad_neuron.losses.noted import noting
+from tinygrad_neuron.modes import has_stand_ins, paused, watcher
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.program import Program
 from tinygrad_neuron.program.compiling import dtypes_in

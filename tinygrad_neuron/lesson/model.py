@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron.graph import no_grad
 from tinygrad_neuron.lesson.mistakes import ModelFileError
+from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.nn import ACTIVATIONS, Neuron
 
 FORMAT = "tinygrad_neuron.neuron"

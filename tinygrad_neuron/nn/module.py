@@ -6,7 +6,6 @@ running mean), a `Generator` is where its random numbers come from. They are cal
 would type to reach them: `layers[0].w`.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set as AbstractSet
 from typing import Any, Self
 
@@ -170,6 +169,8 @@ def _written(name: str, kept: Any) -> Array:
 
 
 def _generator_written(rng: "np.random.Generator") -> Array:
+    import json
+
     text = json.dumps(rng.bit_generator.state, default=lambda array: array.tolist())
     return np.frombuffer(text.encode(), np.uint8).copy()
 
@@ -199,6 +200,8 @@ def _alike(mine: "np.dtype[Any]", given: "np.dtype[Any]") -> bool:
 
 
 def _generator_taker(name: str, rng: "np.random.Generator", given: Array) -> Callable[[], None]:
+    import json
+
     kind = type(rng.bit_generator)
     try:
         state = json.loads(given.astype(np.uint8, casting="equiv").tobytes())

@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron import ops
 from tinygrad_neuron.errors import LayerError, TraceError
 from tinygrad_neuron.graph import Array, dtype_of, is_traced, only
 from tinygrad_neuron.modes import in_training
 from tinygrad_neuron.nn.initialisers import Seed
 from tinygrad_neuron.nn.module import Kept, Module
 from tinygrad_neuron.nn.neurons import joined, rows
-from tinygrad_neuron.ops import mean, sqrt, var, where
+from tinygrad_neuron.ops import mean, sqrt, where
 from tinygrad_neuron.value import Value
 
 
@@ -68,7 +69,7 @@ class LayerNorm(Module):
     def __call__(self, x: Array) -> Value:
         x = rows(x, self.w, self.name or "the normalisation")
         centred = x - mean(x, axis=-1, keepdims=True)
-        return centred / sqrt(var(x, axis=-1, keepdims=True) + self.eps) * self.w + self.b
+        return centred / sqrt(ops.var(x, axis=-1, keepdims=True) + self.eps) * self.w + self.b
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.w)})"
@@ -130,7 +131,7 @@ class BatchNorm(Module):
                 count=count,
             )
         axes = tuple(range(x.ndim - 1))
-        centre, spread = mean(x, axis=axes), var(x, axis=axes)
+        centre, spread = mean(x, axis=axes), ops.var(x, axis=axes)
         self._follow(self.mean.value, only(centre))
         self._follow(self.variance.value, only(spread) * (count / (count - 1)))
         return centre, spread

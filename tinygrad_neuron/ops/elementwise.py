@@ -514,6 +514,12 @@ def logical_or(a: Array, b: Array) -> Array:
     return np.logical_or(a, b)
 
 
+@elementwise(None, None, numpy=(np.logical_xor, np.bitwise_xor), steep=False)
+def logical_xor(a: Array, b: Array) -> Array:
+    """Does exactly one hold?"""
+    return np.logical_xor(a, b)
+
+
 @elementwise(None, numpy=(np.logical_not, np.invert), steep=False)
 def logical_not(x: Array) -> Array:
     """Does it not hold?"""

@@ -32,6 +32,7 @@ Lengths = Sequence[int | None] | None
     lambda g, y, x, axes, inverse, norm: fourier(g, axes=axes, inverse=inverse, norm=norm),
     holomorphic=True,
     steep=False,
+    from_the_end=True,
 )
 def fourier(x: Array, *, axes: tuple[int, ...], inverse: bool = False, norm: str) -> Array:
     """Sums of the entries along these axes, times exp(-2 pi i j k / n), or exp(+...) if inverse."""
@@ -47,6 +48,7 @@ def fourier(x: Array, *, axes: tuple[int, ...], inverse: bool = False, norm: str
     ),
     holomorphic=False,
     steep=False,
+    from_the_end=True,
 )
 def half_spectrum(x: Array, *, axis: int = -1, norm: str) -> Array:
     """The first half of the spectrum of real numbers along an axis: n // 2 + 1 entries."""
@@ -59,6 +61,7 @@ def half_spectrum(x: Array, *, axis: int = -1, norm: str) -> Array:
     ),
     holomorphic=False,
     steep=False,
+    from_the_end=True,
 )
 def from_half(x: Array, *, n: int, axis: int = -1, norm: str) -> Array:
     """The n real numbers whose spectrum begins with these n // 2 + 1 entries."""

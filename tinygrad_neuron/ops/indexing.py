@@ -5,7 +5,6 @@ What only moves numbers needs no rule of its own: NumPy's function is asked wher
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -242,12 +241,11 @@ def max_at(x: Array, new: Array, *, index: Any) -> Array:
     return x
 
 
-@dataclass(frozen=True)
 class Place:
     """`v.at[index]`: what can be done to these entries, each giving a changed copy of v."""
 
-    x: Array
-    index: Any
+    def __init__(self, x: Array, index: Any) -> None:
+        self.x, self.index = x, index
 
     def set(self, new: Array) -> Array:
         """v after `v[index] = new`; where an entry is named twice, the last one stays."""
@@ -274,7 +272,6 @@ class Place:
         return -max_at(-self.x, -_fitted(new, self.x, index), index=index)
 
 
-@dataclass(frozen=True)
 class At:
     """`v.at`: what stands in for writing into v, which cannot be changed.
 
@@ -284,7 +281,8 @@ class At:
     (Value([9.0, 2.0, 3.0]), Value([1.0, 4.0, 3.0]), Value([1.0, 2.5, 3.0]))
     """
 
-    x: Array
+    def __init__(self, x: Array) -> None:
+        self.x = x
 
     def __getitem__(self, index: Any) -> Place:
         return Place(self.x, index)

@@ -6,7 +6,6 @@ keywords are expressions around it: `dtype` is a conversion before, `where` a ch
 needs to know of either.
 """
 
-import inspect
 from collections.abc import Callable
 from itertools import accumulate
 from math import inf, prod as product
@@ -120,7 +119,9 @@ class Keyworded(Primitive):
     ) -> None:
         super().__init__(forward, rules, **traits)
         self.whole = whole
-        self.keywords = inspect.signature(whole).parameters.keys()
+        code = whole.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        self.keywords = dict.fromkeys(names).keys()
 
     def __call__(self, *inputs: Array, **settings: Any) -> Any:
         if len(inputs) <= 2 and settings.keys() <= self.defaults.keys():

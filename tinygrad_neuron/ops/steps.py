@@ -111,12 +111,6 @@ def signbit(x: Array) -> Array:
     return np.signbit(x)
 
 
-@elementwise(None, None, numpy=(np.logical_xor, np.bitwise_xor), steep=False)
-def logical_xor(a: Array, b: Array) -> Array:
-    """Does exactly one hold?"""
-    return np.logical_xor(a, b)
-
-
 def answering(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of NumPy's that answers a question, asked about the plain numbers in Values."""
 

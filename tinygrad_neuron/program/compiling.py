@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_neuron import graph
 from tinygrad_neuron.containers import leaves, mapped
-from tinygrad_neuron.graph import Node, has_stand_ins
-from tinygrad_neuron.modes import in_training
+from tinygrad_neuron.graph import Node
+from tinygrad_neuron.modes import has_stand_ins, in_training, pauses
 from tinygrad_neuron.program.backends import Backend, backend_called
 from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.program import Program
@@ -89,7 +88,7 @@ class Compiled:
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
-        if not settings and not graph.pauses:
+        if not settings and not pauses:
             for known in self._recent[in_training()]:
                 answer = known.take(args)
                 if answer is not MISS:

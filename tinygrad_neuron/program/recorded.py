@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron.containers import leaves, rebuilt
-from tinygrad_neuron.graph import Array, Node, kept, paused, primitive
+from tinygrad_neuron.graph import Array, Node, kept, primitive
+from tinygrad_neuron.modes import paused
 from tinygrad_neuron.program.lines import Name
 from tinygrad_neuron.program.passes import optimised
 from tinygrad_neuron.program.program import Program

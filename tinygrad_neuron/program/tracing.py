@@ -24,12 +24,11 @@ from tinygrad_neuron.graph import (
     dtype_of,
     history,
     plain,
-    recording,
-    standing_in,
     tick,
     tidy,
 )
 from tinygrad_neuron.hooks import on_grad
+from tinygrad_neuron.modes import recording, standing_in
 from tinygrad_neuron.ops import broadcast_to, positive, stop_gradient, transpose
 from tinygrad_neuron.ops.shape import shape_of
 from tinygrad_neuron.program.excuses import without_idle_excuses

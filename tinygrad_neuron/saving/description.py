@@ -27,9 +27,9 @@ PLAIN = (type(None), bool, int, float, str)
 DEEPEST = 100  # things inside things; a model that holds itself has no end
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: thing
-    for name, thing in vars(ops).items()
-    if isinstance(thing, Primitive | FunctionType) and not name.startswith("_")
+    name: getattr(ops, name)
+    for name in dir(ops)
+    if isinstance(getattr(ops, name), Primitive | FunctionType) and not name.startswith("_")
 } | ACTIVATIONS
 CLASSES: dict[str, type] = {
     name: thing

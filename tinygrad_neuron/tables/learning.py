@@ -12,8 +12,8 @@ import numpy as np
 
 from tinygrad_neuron.fitting import History, fit
 from tinygrad_neuron.fitting.batches import Partitions, Rows
-from tinygrad_neuron.graph import no_grad
 from tinygrad_neuron.lesson.mistakes import UsageError
+from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.tables.columns import Numbers, learnt
 from tinygrad_neuron.tables.model import TableModel, model_for
 from tinygrad_neuron.tables.sheet import Sheet, sheet_of

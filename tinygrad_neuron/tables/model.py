@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_neuron import losses, saving
-from tinygrad_neuron.graph import no_grad
 from tinygrad_neuron.lesson import model as lesson_model
 from tinygrad_neuron.lesson.mistakes import UsageError
+from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.nn import MLP, Module, Neuron
 from tinygrad_neuron.ops import sigmoid, softmax
 from tinygrad_neuron.saving.archive import PathLike

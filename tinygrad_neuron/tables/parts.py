@@ -16,8 +16,8 @@ import numpy as np
 from tinygrad_neuron.arrays import in_memory
 from tinygrad_neuron.errors import MissingExtraError
 from tinygrad_neuron.fitting.batches import Partitions
-from tinygrad_neuron.graph import no_grad
 from tinygrad_neuron.lesson.mistakes import TableError, UsageError
+from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.tables.columns import Categories, Column, Numbers, as_text, learnt
 from tinygrad_neuron.tables.learning import Trained, check_columns, taught
 from tinygrad_neuron.tables.model import TableModel, model_for

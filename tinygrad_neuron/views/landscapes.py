@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_neuron.errors import PictureError
-from tinygrad_neuron.graph import Array, Node, no_grad, plain
+from tinygrad_neuron.graph import Array, Node, plain
+from tinygrad_neuron.modes import no_grad
 from tinygrad_neuron.train import History, assign
 
 Parameters = Any  # a module, a Value, or Values in a sequence or by name

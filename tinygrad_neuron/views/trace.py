@@ -25,16 +25,8 @@ from tinygrad_neuron.errors import (
     UnsupportedError,
     caller,
 )
-from tinygrad_neuron.graph import (
-    Array,
-    Node,
-    dtype_of,
-    history,
-    places,
-    plain,
-    recording,
-    tidy,
-)
+from tinygrad_neuron.graph import Array, Node, dtype_of, history, plain, tidy
+from tinygrad_neuron.modes import places, recording
 from tinygrad_neuron.nonfinite import named_leaves
 from tinygrad_neuron.program.lines import fresh_name, is_array
 from tinygrad_neuron.program.tracing import listening
