@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from test_program_losses import LOSSES, ORDERED, arrays_of
 from test_program_source import RULES_THAT_LOOK
 
-from tinygrad_neuron import losses, program_of, value_and_grad
+from tinygrad_neuron import losses, program_of, sigmoid, value_and_grad
 from tinygrad_neuron.containers import leaves
 from tinygrad_neuron.ops import PRIMITIVES
-from tinygrad_neuron.program import optimised, stages
+from tinygrad_neuron.program import choosing, optimised, stages
 from tinygrad_neuron.program.running import runner
 from tinygrad_neuron.program.text import Text
 
@@ -85,3 +85,49 @@ def test_every_loss_runs(name):
     at, *others = arrays_of(name, 1)
     program = program_of(value_and_grad(lambda p: losses.LOSSES[name](p, *others)))(at)
     assert_runs_alike(program, [arrays_of(name, 2)[0]])
+
+
+# ------------------------------------------------------------------------ choices
+
+
+@settings(max_examples=60)
+@given(st.data(), st.sampled_from([np.float32, np.float64]))
+def test_a_choice_by_bits_is_a_choice(data, dtype):
+    """nan, infinities and zeros with their signs pass as they are; numbers on either side."""
+    entries = st.floats(width=8 * np.dtype(dtype).itemsize)
+    n = data.draw(st.integers(0, 40))
+    a, b = (np.array(data.draw(st.lists(entries, min_size=n, max_size=n)), dtype) for _ in "ab")
+    condition = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)), bool)
+    x = data.draw(entries)
+    number, mask = choosing.as_bits(x, a.dtype), np.empty(n, np.int8)
+    for left, right, wanted in (
+        (a, b, np.where(condition, a, b)),
+        (a, number, np.where(condition, a, dtype(x))),
+        (number, b, np.where(condition, dtype(x), b)),
+        (a, 0, np.where(condition, a, dtype(0.0))),
+    ):
+        found = choosing.chosen(condition, left, right, mask)
+        assert found.dtype == dtype
+        assert found.tobytes() == wanted.tobytes()
+        out = np.empty_like(found[::-1])
+        assert (
+            choosing.chosen(condition, left, right, mask, out[::-1]).tobytes() == wanted.tobytes()
+        )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [choosing.FEW - 1, choosing.FEW, 3 * choosing.FEW])
+def test_corners_of_many_entries(n, dtype):
+    """Gradients that choose, at ties, nan and infinities, with choices by bits and without."""
+
+    def f(x):
+        return np.sum(np.maximum(x, 0.0) * np.abs(x) + np.minimum(x, -1.0) + sigmoid(x))
+
+    x = np.random.default_rng(0).normal(size=n).astype(dtype)
+    x[:6] = [0.0, -0.0, np.nan, np.inf, -np.inf, -1.0]
+    program = optimised(program_of(value_and_grad(f))(x))
+    wanted = program.interpret(x)
+    found = runner(program)(x)
+    assert found[1].dtype == dtype
+    np.testing.assert_array_equal(found[1], wanted[1])
+    assert ("chosen" in Text(program).whole()) == (n >= choosing.FEW)

@@ -12,6 +12,7 @@ from tinygrad_neuron import ops
 from tinygrad_neuron.backward import unless_idle
 from tinygrad_neuron.literals import expression
 from tinygrad_neuron.program.buffers import KEPT, Buffers
+from tinygrad_neuron.program.choosing import FEW, WHOLE, as_bits, chosen
 from tinygrad_neuron.program.lines import Line, Name
 from tinygrad_neuron.program.stages import turns_round
 from tinygrad_neuron.program.ufuncs import Kind, applied, is_where, put, typed
@@ -114,7 +115,9 @@ class Body:
             self._number(line, kind)
         elif line.primitive is unless_idle and kind[1].kind == "f":
             self._excused(line, kind)
-        elif not (self._reduced(line, kind, i) or self._product(line, kind, i)):
+        elif not (
+            self._reduced(line, kind, i) or self._product(line, kind, i) or self._choice(line, kind)
+        ):
             self._entries(line, kind, i)
         self.release(i)
 
@@ -216,6 +219,31 @@ class Body:
         given = [ast.unparse(self.operand(x)) for x in line.inputs]
         self._call(self._np("dot"), given, line, kind, None)
         return True
+
+    def _choice(self, line: Line, kind: Kind) -> bool:
+        """A choice between floats of which it is hard to foresee which, by their bits."""
+        shape, dtype = kind
+        if line.primitive is not ops.select or dtype.kind != "f" or dtype.itemsize not in WHOLE:
+            return False
+        condition, *both = line.inputs
+        said = [self._bits(x, kind) for x in both]
+        known = self._is(condition, (shape, np.dtype(bool))) and all(said)
+        if not known or not any(isinstance(x, Name) for x in both) or math.prod(shape) < FEW:
+            return False
+        mask = self.buffers.taken((shape, np.dtype(np.int8)))
+        given = [ast.unparse(self.operand(condition)), *map(str, said), mask]
+        self._call(self.text.mention("chosen", chosen), given, line, kind, None)
+        self.buffers.free[shape, np.dtype(np.int8)].append(mask)
+        return True
+
+    def _bits(self, x: Any, kind: Kind) -> str | None:
+        """One side of a choice: an array of this kind, or a number by its bits."""
+        if not isinstance(x, Name):
+            return str(as_bits(x, kind[1])) if isinstance(x, int | float) else None
+        return ast.unparse(self.operand(x)) if self._is(x, kind) else None
+
+    def _is(self, x: Any, kind: Kind) -> bool:
+        return isinstance(x, Name) and self.kinds.get(ast.unparse(self.operand(x))) == kind
 
     def _call(
         self,
