@@ -226,6 +226,8 @@ def test_arrays_that_must_not_be_written_and_that_are_no_block():
         lambda x: np.sum(x[::-2] * np.arange(25.0)),
         lambda x: np.sum(np.tanh(x.reshape(5, 10)[1:4, ::3]) ** 2),
         lambda x: np.sum(x.reshape(5, 10)[:, 2] * 3.0),
+        lambda x: np.sum(np.concatenate([x, x[:5], np.tanh(x)])[7:77] ** 2),
+        lambda x: np.sum(np.hstack([y := x.reshape(5, 10), y[::-1] * y])[:, 3:15] ** 3),
     ],
 )
 def test_parts_of_an_array_are_one_piece(f):

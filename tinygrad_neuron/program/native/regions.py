@@ -33,7 +33,7 @@ class Task:
     | columns | such a table, turned round, times a long vector: for each column a sum over rows |
     | total | a sum or an extreme over some axes of the space |
     | product | a product of matrices, by BLAS |
-    | scatter | zeros with an array at a part of them |
+    | placed | zeros with an array at a part of them, or arrays behind one another |
     | call | by NumPy |
     """
 
@@ -150,7 +150,10 @@ class Analysis:
         if line.primitive in SUMS | EXTREMES and shapes[0]:
             return self._total(line, shapes[0])
         if line.primitive is ops.scatter:
-            return Task(line, "scatter") if is_basic(line.settings["index"]) else None
+            return Task(line, "placed") if is_basic(line.settings["index"]) else None
+        if line.primitive is ops.join:
+            alike = {self.dtype(x) if isinstance(x, Name) else None for x in line.inputs}
+            return Task(line, "placed") if alike == {line.dtype} else None
         return self._entry(line, shapes)
 
     def _entry(self, line: Line, shapes: list[Shape]) -> Task | None:

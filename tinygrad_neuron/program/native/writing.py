@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_neuron import ops
 from tinygrad_neuron.program.lines import Line, Name
 from tinygrad_neuron.program.native.forms import cast, form
 from tinygrad_neuron.program.native.loops import Loop, of_array, of_number
@@ -214,8 +215,8 @@ class Piece:
         elif region.kind == "scalar":
             for task in region.tasks:
                 yield from self._scalar(task)
-        elif region.kind == "scatter":
-            yield from self._scatter(region.tasks[0].line)
+        elif region.kind == "placed":
+            yield from self._placed(region.tasks[0].line)
         else:
             yield from self._product(region.tasks[0])
 
@@ -238,15 +239,26 @@ class Piece:
         out = f"{of_array(task.line.name)}.reshape({task.line.shape})"
         yield f"np.dot({a}, {b}, {out})"
 
-    def _scatter(self, line: Line) -> Iterator[str]:
-        """Zeros, and loops over the entries that are put among them."""
-        (x,) = line.inputs
-        source, target = self._entry(x), part(line.shape, line.settings["index"])
-        yield f"{of_array(line.name)}[:] = 0"
-        for k, n in enumerate(target.shape):
-            yield f"{' ' * 4 * k}for i{k} in range({n}):"
-        inside = " " * 4 * len(target.shape)
-        yield f"{inside}{of_array(line.name)}[{indexed(target)}] = {source}"
+    def _placed(self, line: Line) -> Iterator[str]:
+        """Loops over the entries of arrays that are put into another one."""
+        if line.primitive is ops.scatter:
+            yield f"{of_array(line.name)}[:] = 0"
+        for x, target in zip(line.inputs, self._targets(line), strict=True):
+            for k, n in enumerate(target.shape):
+                yield f"{' ' * 4 * k}for i{k} in range({n}):"
+            inside = " " * 4 * len(target.shape)
+            yield f"{inside}{of_array(line.name)}[{indexed(target)}] = {self._entry(x)}"
+
+    def _targets(self, line: Line) -> Iterator[View]:
+        """Where each input goes: to the place of a scatter, or behind the one before."""
+        if line.primitive is ops.scatter:
+            yield part(line.shape, line.settings["index"])
+            return
+        axis, start = line.settings.get("axis", 0) % len(line.shape), 0
+        for x in line.inputs:
+            end = start + self.known.views[x].shape[axis]
+            yield part(line.shape, (slice(None),) * axis + (slice(start, end),))
+            start = end
 
     def _entry(self, x: Any) -> str:
         """Entry (i0, i1, ...) of an operand."""
