@@ -121,6 +121,16 @@ def a_contender(answer: Any, run: Any = lambda steps: None, **more: Any) -> Any:
     return work.Contender("someone", "someone", answer, run, **more)
 
 
+def test_a_loop_whose_steps_take_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What more steps take than fewer is noise where the call is dear: no figure is made of it."""
+    loop = a_contender(lambda: 0.0, whole=True)
+    monkeypatch.setattr(measuring, "enter", lambda *_: [loop])
+    monkeypatch.setattr(measuring, "spent", lambda *_: 1.0)
+    line = measuring.measure(SMALL["neuron"]("neuron"), measuring.Limits(rounds=1, seconds=1e-4))
+    assert not line.contenders
+    assert "varies" in line.left_out["someone"]
+
+
 def test_who_is_wrong_slow_or_broken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is timed with another gradient, and nobody is left out without a reason."""
     right = measuring.wanted(one := SMALL["elementwise"]("elementwise"))

@@ -99,6 +99,11 @@ class Turn:
     rounds: int
     samples: list[float] = field(default_factory=list)
 
+    @property
+    def median(self) -> float:
+        """Seconds of a step."""
+        return statistics.median(self.samples)
+
     def take(self, clock: Clock) -> None:
         """One sample: seconds of a step."""
         gc.collect()  # nobody pays for what the one before left behind
@@ -156,7 +161,11 @@ def measure(work: Any, limits: Limits, only: Sequence[str] = ()) -> Line:
             if len(turn.samples) < turn.rounds:
                 turn.take(clock)
     gc.unfreeze()
-    line.contenders = sorted(map(told, turns), key=lambda one: one["seconds"])
+    for turn in turns:
+        if not turn.median > 0.0:
+            line.left_out[turn.contender.name] = "what its call takes varies by more than its steps"
+    known = (told(turn) for turn in turns if turn.median > 0.0)
+    line.contenders = sorted(known, key=lambda one: one["seconds"])
     return line
 
 
@@ -167,7 +176,7 @@ def told(turn: Turn) -> dict[str, Any]:
         "name": one.name,
         "group": one.group,
         "whole": one.whole,
-        "seconds": max(statistics.median(turn.samples), 1e-12),
+        "seconds": turn.median,
         "rounds": len(turn.samples),
         "steps": turn.steps,
     }
