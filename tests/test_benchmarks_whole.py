@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 import time
@@ -16,10 +17,10 @@ import pytest
 
 BENCHMARKS = str(Path(__file__).parents[1] / "benchmarks")
 sys.path.insert(0, BENCHMARKS)
-arrays, growth, higher, measuring, ours, plotting, rendering, scalars, training, work = (
+arrays, c, growth, higher, measuring, ours, plotting, rendering, scalars, training, work = (
     import_module(f"suite.{name}")
     for name in (
-        *("arrays", "growth", "higher", "measuring", "ours", "plotting", "rendering"),
+        *("arrays", "c", "growth", "higher", "measuring", "ours", "plotting", "rendering"),
         *("scalars", "training", "work"),
     )
 )
@@ -119,6 +120,13 @@ def test_everybody_installed_has_the_answer_by_hand(name: str) -> None:
 
 def a_contender(answer: Any, run: Any = lambda steps: None, **more: Any) -> Any:
     return work.Contender("someone", "someone", answer, run, **more)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
+def test_the_c_leaves_small_numbers_to_others() -> None:
+    """Fast mathematics of one library must not make zeros of everybody's subnormal numbers."""
+    c.library()
+    assert np.array([5e-324]) * 1.0 > 0.0
 
 
 def test_a_loop_whose_steps_take_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
